@@ -1,0 +1,169 @@
+"""Mailboxes and paths of the SMTP envelope, by the grammar of RFC 5321 §4.1.2 and nothing looser.
+
+The one canonical form that parsing yields is used for policy, for logs and on the wire downstream, so that no two
+parts of the gateway can read one path in two ways (safety S-7, S-8).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import idna
+
+LOCAL_PART_MAX = 64  # octets, RFC 5321 §4.5.3.1.1; asked of forward-paths only, senders' VERP addresses are longer
+DOMAIN_MAX = 255  # octets, RFC 5321 §4.5.3.1.2
+PATH_MAX = 512  # octets; RFC 5321 §4.5.3.1.3 asks for 256 at least
+LABEL_MAX = 63  # octets, RFC 1035 §2.3.4
+
+_ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\u0080-\U0010FFFF]"
+_DOT_ATOM = re.compile(rf"{_ATEXT}+(?:\.{_ATEXT}+)*\Z")
+_QUOTED = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e\u0080-\U0010FFFF]|\\[\x20-\x7e])*)"\Z')
+_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?\Z")
+_SOURCE_ROUTE = re.compile(
+    r"@[A-Za-z0-9.-]+(?:,@[A-Za-z0-9.-]+)*:"
+)  # A-d-l, accepted and ignored (RFC 5321 appendix C)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+class AddressError(ValueError):
+    """The text is not an address. str(error) says why, in words fit for an SMTP reply."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """A mailbox: the local-part's value (without quotes), and an A-label domain in lower case or an address literal."""
+
+    local_part: str
+    domain: str  # "" only for the forward-path <postmaster> (RFC 5321 §4.1.1.3)
+
+    @property
+    def key(self) -> str:
+        """The form in which mailboxes are compared: case of the local-part folded, as all offices' servers do."""
+        return f"{self.local_part.lower()}@{self.domain}"
+
+    @property
+    def is_ascii(self) -> bool:
+        return self.local_part.isascii()
+
+    def __str__(self) -> str:
+        local = self.local_part
+        if not _DOT_ATOM.match(local):
+            local = '"' + local.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        return f"{local}@{self.domain}" if self.domain else local
+
+
+class Path(NamedTuple):
+    """A parsed path and what follows it in the command line."""
+
+    mailbox: Mailbox | None  # None: the null reverse-path <>
+    rest: str
+
+
+def parse_domain(text: str) -> str:
+    """Return the domain as A-labels in lower case. Raises AddressError."""
+    if _CONTROL.search(text):
+        raise AddressError("control character in domain")
+    if not text.isascii():
+        try:
+            text = idna.encode(text, uts46=True).decode("ascii")
+        except idna.IDNAError as error:
+            raise AddressError("domain is not a valid internationalised name") from error
+    domain = text.lower()
+    if len(domain) > DOMAIN_MAX:
+        raise AddressError("domain too long")
+    for label in domain.split("."):
+        if len(label) > LABEL_MAX or not _LABEL.match(label):
+            raise AddressError("domain syntax")
+    return domain
+
+
+def parse_literal(text: str) -> str:
+    """Return an address literal "[192.0.2.1]" or "[IPv6:2001:db8::1]" in canonical form (RFC 5321 §4.1.3)."""
+    inner = text[1:-1]
+    try:
+        if inner[:5].lower() == "ipv6:":
+            return f"[IPv6:{ipaddress.IPv6Address(inner[5:])}]"
+        return f"[{ipaddress.IPv4Address(inner)}]"
+    except ValueError as error:
+        raise AddressError("address literal syntax") from error
+
+
+def parse_mailbox(text: str) -> Mailbox:
+    """Parse `local-part@domain` (RFC 5321 §4.1.2 Mailbox). Raises AddressError."""
+    if _CONTROL.search(text):
+        raise AddressError("control character in address")
+    local, at, domain = text.rpartition("@")
+    if not at:
+        raise AddressError("address without a domain")
+    if not local:
+        raise AddressError("address without a local-part")
+    if quoted := _QUOTED.match(local):
+        value = re.sub(r"\\(.)", r"\1", quoted[1])
+        if not value:
+            raise AddressError("empty local-part")
+    elif _DOT_ATOM.match(local):
+        value = local
+    else:
+        raise AddressError("local-part syntax")
+    return Mailbox(
+        value, parse_literal(domain) if domain.startswith("[") and domain.endswith("]") else parse_domain(domain)
+    )
+
+
+def _split_path(argument: str, utf8: bool) -> tuple[str, str]:
+    """Split `<path> parameters` at the closing bracket that is not inside a quoted string."""
+    if not argument.startswith("<"):
+        raise AddressError("path must be in angle brackets")
+    quoted = escaped = False
+    for position, char in enumerate(argument):
+        if escaped:
+            escaped = False
+        elif quoted:
+            escaped, quoted = char == "\\", char != '"'
+        elif char == '"':
+            quoted = True
+        elif char == ">":
+            path, rest = argument[1:position], argument[position + 1 :]
+            break
+    else:
+        raise AddressError("path is not closed by >")
+    if rest and not rest.startswith(" "):
+        raise AddressError("no space after the path")
+    if len(path.encode("utf-8", "surrogateescape")) > PATH_MAX:
+        raise AddressError("path too long")
+    if not path.isascii():
+        if not utf8:
+            raise AddressError("non-ASCII address without SMTPUTF8")
+        if any("\ud800" <= char <= "\udfff" for char in path):
+            raise AddressError("address is not valid UTF-8")
+    return path, rest.strip(" ")
+
+
+def parse_reverse_path(argument: str, *, utf8: bool = False) -> Path:
+    """Parse the argument of `MAIL FROM:` (RFC 5321 §4.1.1.2). Raises AddressError."""
+    path, rest = _split_path(argument, utf8)
+    if not path:
+        return Path(None, rest)
+    return Path(parse_mailbox(_SOURCE_ROUTE.sub("", path, count=1)), rest)
+
+
+def parse_forward_path(argument: str, *, utf8: bool = False) -> Path:
+    """Parse the argument of `RCPT TO:` (RFC 5321 §4.1.1.3). Raises AddressError, also for the routing of old days."""
+    path, rest = _split_path(argument, utf8)
+    if path.lower() == "postmaster":
+        return Path(Mailbox(path, ""), rest)
+    mailbox = parse_mailbox(_SOURCE_ROUTE.sub("", path, count=1))
+    local = mailbox.local_part
+    if len(local.encode()) > LOCAL_PART_MAX:
+        raise AddressError("local-part too long")
+    if any(char in local for char in "@%!"):
+        raise AddressError("source routing refused")
+    return Path(mailbox, rest)
+
+
+def is_under(domain: str, parent: str) -> bool:
+    """Whether `domain` is `parent` or below it. Labels are compared: daihoclongan.edu.vn is not under longan.edu.vn."""
+    return domain == parent or domain.endswith("." + parent)

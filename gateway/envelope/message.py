@@ -1,0 +1,114 @@
+"""A message: the octets as received, never written anew, with its fields located once (safety R-16)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Hashable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from gateway.envelope.address import Mailbox
+from gateway.envelope.author import AuthorError, author_of
+from gateway.envelope.header import HEADER_MAX, Field, decode_text, locate
+
+if TYPE_CHECKING:
+    import mmap
+
+Octets: TypeAlias = "bytes | mmap.mmap"  # an mmap of an unlinked spool file, for large messages
+
+_ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+
+SINGLE_FIELDS = (b"date", b"from", b"sender", b"reply-to", b"to", b"cc", b"message-id", b"in-reply-to", b"references",
+                 b"subject", b"content-type", b"content-transfer-encoding", b"mime-version")  # fmt: skip
+
+
+class Message:
+    """One message of RFC 5322: `raw` octets with CRLF line ends, and what we read in them.
+
+    `problems` names, in words, what makes it *malformed*; a message with problems can still be relayed byte for byte,
+    but proves nothing (safety S-13, S-29). `memo` keeps values that other pure modules derive from the octets, such as
+    body hashes, so that a second pass costs nothing.
+    """
+
+    def __init__(self, raw: Octets) -> None:
+        self.raw = raw
+        self.memo: dict[Hashable, Any] = {}
+        self.header_size, self.body_offset = _split(raw)
+        self.header = bytes(raw[: min(self.header_size, HEADER_MAX + 1024)])
+        self.fields, problems = locate(self.header)
+        self.problems = problems + _duplicates(self.fields)
+        self.author: Mailbox | None = None
+        self.author_name = ""
+        try:
+            self.author, self.author_name = author_of(self.fields)
+        except AuthorError as error:
+            self.problems = (*self.problems, f"From: {error}")
+        if self.author and any(a.lower() != str(self.author).lower() for a in _ADDRESS.findall(self.author_name)):
+            self.problems = (*self.problems, "From: another address in the display name")
+
+    @property
+    def size(self) -> int:
+        return len(self.raw)
+
+    @property
+    def body(self) -> memoryview:
+        """The octets after the empty line; empty when there is no body."""
+        return memoryview(self.raw)[self.body_offset :]
+
+    @cached_property
+    def _index(self) -> dict[bytes, list[Field]]:
+        index: dict[bytes, list[Field]] = {}
+        for field in self.fields:
+            index.setdefault(field.key, []).append(field)
+        return index
+
+    def all(self, name: bytes) -> list[Field]:
+        """Every field of this name (lower case), top to bottom."""
+        return self._index.get(name, [])
+
+    def first(self, name: bytes) -> Field | None:
+        fields = self._index.get(name)
+        return fields[0] if fields else None
+
+    def text(self, name: bytes) -> str:
+        """The first field of this name as decoded text; "" when absent."""
+        field = self.first(name)
+        return decode_text(field.value) if field else ""
+
+    @property
+    def subject(self) -> str:
+        return self.text(b"subject")
+
+    @property
+    def received_count(self) -> int:
+        """Number of Received fields, to find loops (RFC 5321 §6.3)."""
+        return len(self.all(b"received"))
+
+    def segments(self, prepend: bytes = b"", drop: Collection[Field] = ()) -> list[bytes | memoryview]:
+        """The octets to pass on: new fields on top, the dropped fields left out, all else exactly as received."""
+        view = memoryview(self.raw)
+        parts: list[bytes | memoryview] = [prepend] if prepend else []
+        position = 0
+        for field in sorted(drop, key=lambda f: f.start):
+            if field.start > position:
+                parts.append(view[position : field.start])
+            position = max(position, field.end)
+        if position < len(view):
+            parts.append(view[position:])
+        return parts
+
+
+def _split(raw: Octets) -> tuple[int, int]:
+    """Size of the header section (its last CRLF included) and offset of the body."""
+    if raw[:2] == b"\r\n":
+        return 0, 2
+    end = raw.find(b"\r\n\r\n")
+    return (len(raw), len(raw)) if end < 0 else (end + 2, end + 4)
+
+
+def _duplicates(fields: tuple[Field, ...]) -> tuple[str, ...]:
+    """Fields that RFC 5322 §3.6 and RFC 2045 allow once but that come more often (From is named by author_of)."""
+    seen: dict[bytes, int] = {}
+    for field in fields:
+        seen[field.key] = seen.get(field.key, 0) + 1
+    return tuple(f"{seen[n]} {n.decode().title()} fields" for n in SINGLE_FIELDS if n != b"from" and seen.get(n, 0) > 1)

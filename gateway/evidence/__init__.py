@@ -1,0 +1,1 @@
+"""What a message can prove: SPF, DKIM, ARC, DMARC and iprev as a pure function of message and DNS answers."""

@@ -1,0 +1,1 @@
+"""Mail we hold: entries, their states and every allowed move. Pure."""

@@ -1,0 +1,1 @@
+"""What was sent, by whom: one record per accepted message. Pure."""

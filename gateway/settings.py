@@ -1,0 +1,136 @@
+"""Static settings: gateway.toml and GATEWAY_* variables; a change needs a restart (policies/ are the live part)."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ByteSize, ConfigDict, Field
+
+MIB = 1024 * 1024
+Network = IPv4Network | IPv6Network
+
+
+class Section(BaseModel):
+    """One table of gateway.toml; unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class SmtpSettings(Section):
+    listen: tuple[str, ...] = ("127.0.0.1:2525",)
+    """Addresses of the SMTP door: host:port, [::1]:port."""
+    proxy_from: tuple[Network, ...] = ()
+    """PROXY protocol v1/v2 is required from these networks and refused from all others."""
+    xclient_from: tuple[Network, ...] = ()
+    """XCLIENT and XFORWARD are honoured from these networks."""
+    max_size: Annotated[ByteSize, Field(ge=64 * 1024)] = ByteSize(50 * MIB)
+    """Largest message accepted, in octets."""
+    certificate: Path | None = None
+    """PEM chain; STARTTLS is offered when certificate and key are set."""
+    key: Path | None = None
+    max_recipients: Annotated[int, Field(ge=100)] = 1000
+    """Recipients of one transaction (RFC 5321 §4.5.3.1.8 asks for 100 at least)."""
+    command_timeout: Annotated[float, Field(gt=0)] = 300.0
+    """Seconds we wait for the next command (RFC 5321 §4.5.3.2.7)."""
+    min_data_rate: Annotated[int, Field(ge=0)] = 500
+    """Octets per second below which a DATA transfer is cut (after a minute's grace)."""
+    max_line: Annotated[int, Field(ge=1000)] = 32 * 1024
+    """Longest line of a message, in octets; lines are never refolded."""
+    bare_newlines: str = Field("refuse", pattern="^(refuse|log)$")
+    """What happens to a message with a bare CR, a bare LF or a NUL: refused, or passed on and logged (first weeks)."""
+    connections_per_client: Annotated[int, Field(ge=1)] = 20
+    """Open connections from one /24 or /64."""
+    connections: Annotated[int, Field(ge=1)] = 4000
+    """Open connections of one worker."""
+    rate_per_client: Annotated[int, Field(ge=1)] = 300
+    """New connections per minute from one /24 or /64."""
+    exempt: tuple[Network, ...] = (IPv4Network("127.0.0.0/8"),)
+    """Networks without the two limits per client."""
+    errors_per_session: Annotated[int, Field(ge=1)] = 20
+    """Refused commands after which the session ends with 421."""
+    memory: Annotated[ByteSize, Field(ge=MIB)] = ByteSize(512 * MIB)
+    """Octets of messages in flight in one worker; above it 452 (bodies over 1 MiB are on disk and do not count)."""
+
+
+class DnsSettings(Section):
+    nameservers: tuple[str, ...] = ()
+    """host or host:port; empty: the system's."""
+    timeout: Annotated[float, Field(gt=0)] = 5.0
+    """Seconds for all questions of one round."""
+    cache_size: Annotated[int, Field(ge=0)] = 20_000
+    """Answers kept."""
+    max_ttl: Annotated[int, Field(ge=0)] = 3600
+    """Seconds that an answer is kept at most."""
+    negative_ttl: Annotated[int, Field(ge=0)] = 60
+    """Seconds that an absence is kept."""
+    error_ttl: Annotated[float, Field(ge=0)] = 2.0
+    """Seconds that a failure is kept, so that one dead server is not asked for each message."""
+
+
+class StoreSettings(Section):
+    url: str = "sqlite:///{state}/gateway.db"
+    """SQLAlchemy URL; {state} is the state directory."""
+    key_file: Path | None = None
+    """32 octets in hex; blobs are encrypted at rest when set."""
+
+
+class RelaySettings(Section):
+    connect_timeout: Annotated[float, Field(gt=0)] = 30.0
+    """Seconds for connection, greeting and EHLO together (safety R-10)."""
+    command_timeout: Annotated[float, Field(gt=0)] = 60.0
+    """Seconds for a MAIL, RCPT or DATA reply."""
+    final_timeout: Annotated[float, Field(gt=0)] = 600.0
+    """Seconds for the reply after the end of data (RFC 5321 §4.5.3.2.6)."""
+    idle: Annotated[float, Field(ge=0)] = 30.0
+    """Seconds an unused downstream connection is kept."""
+    pool: Annotated[int, Field(ge=1)] = 100
+    """Downstream connections of one worker and route."""
+
+
+class NoticeSettings(Section):
+    sender: str = "Cổng thư điện tử <no-reply@longan.edu.vn>"
+    """From of notices. MAIL FROM of a notice is always the null reverse-path."""
+    route: str = "main"
+    """Policy route through which notices leave."""
+    dkim_selector: str = ""
+    dkim_domain: str = ""
+    dkim_key: Path | None = None
+    """PEM private key; notices are signed when selector, domain and key are set."""
+    window_days: Annotated[int, Field(ge=1)] = 7
+    """One notice per sender, unit and directive in this many days (AR-12)."""
+    per_sender_day: Annotated[int, Field(ge=0)] = 5
+    per_domain_hour: Annotated[int, Field(ge=0)] = 60
+    per_hour: Annotated[int, Field(ge=0)] = 300
+    enabled: bool = True
+    """The kill switch (AR-18)."""
+    dry_run: bool = False
+    """Decide and record, but send nothing."""
+
+
+class HttpSettings(Section):
+    listen: str = "127.0.0.1:9925"
+    """/metrics, /livez, /readyz; "" for none."""
+
+
+class Settings(Section):
+    """gateway.toml."""
+
+    hostname: str = "mx.longan.edu.vn"
+    """Our name in greeting, EHLO and Received."""
+    policies: Path = Path("policies")
+    state: Path = Path("var")
+    """Database, blobs, spool, last-good policies."""
+    workers: Annotated[int, Field(ge=1, le=256)] | None = None
+    """Worker processes; default: one per core."""
+    timezone: str = "Asia/Ho_Chi_Minh"
+    """Of notices, tables and digests; everything stored is UTC."""
+    drain: Annotated[float, Field(ge=0)] = 620.0
+    """Seconds that transactions may take to finish after SIGTERM."""
+    smtp: SmtpSettings = SmtpSettings()
+    dns: DnsSettings = DnsSettings()
+    store: StoreSettings = StoreSettings()
+    relay: RelaySettings = RelaySettings()
+    notice: NoticeSettings = NoticeSettings()
+    http: HttpSettings = HttpSettings()

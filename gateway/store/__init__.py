@@ -1,0 +1,1 @@
+"""Durable state: quarantine, register, outbox, notice windows, blobs. I/O."""

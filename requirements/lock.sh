@@ -1,0 +1,7 @@
+#!/bin/sh
+# Lock the requirements of pyproject.toml with hashes; needs uv. The files name no index, so each machine uses its own.
+set -eu
+cd "$(dirname "$0")/.."
+lock() { uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate "$@" pyproject.toml >/dev/null; }
+lock -o requirements/run.txt
+lock --extra test -o requirements/test.txt
