@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ByteSize, ConfigDict, Field
 
@@ -38,7 +38,7 @@ class SmtpSettings(Section):
     """Octets per second below which a DATA transfer is cut (after a minute's grace)."""
     max_line: Annotated[int, Field(ge=1000)] = 32 * 1024
     """Longest line of a message, in octets; lines are never refolded."""
-    bare_newlines: str = Field("refuse", pattern="^(refuse|log)$")
+    bare_newlines: Literal["refuse", "log"] = "refuse"
     """What happens to a message with a bare CR, a bare LF or a NUL: refused, or passed on and logged (first weeks)."""
     connections_per_client: Annotated[int, Field(ge=1)] = 20
     """Open connections from one /24 or /64."""
