@@ -1,0 +1,133 @@
+"""A mail transaction as the doors drive it: MAIL and RCPT go downstream live, DATA goes down the path (safety R-14)."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from gateway import maillog, metrics
+from gateway.envelope.address import Mailbox
+from gateway.envelope.message import Message
+from gateway.envelope.reply import BAD_SEQUENCE, NOT_RELAYED, Reply
+from gateway.envelope.trace import is_looping
+from gateway.envelope.transaction import Client, ForwardPath, Parameters, Transaction
+from gateway.evidence.assess import early_questions
+from gateway.evidence.zone import Answer, Question
+from gateway.pipeline import Passage, World, off_loop, process
+from gateway.policy.parse import PolicySet
+from gateway.ports import Features, Session
+
+UNHEARD_FOR = timedelta(hours=48)  # safety R-12
+LOOP = Reply(554, "5.4.6", "Mail loop: this message has passed here before")
+
+
+class Pipeline:
+    """ports.Reception: begins a transaction for a door."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def features(self) -> Features:
+        return self._world.downstream.features(tuple(self._world.policy().routes.values()))
+
+    def begin(self, client: Client) -> Transit:
+        return Transit(self._world, client, self._world.policy(), self._world.new_id())
+
+
+@dataclass(slots=True)
+class Transit:
+    """ports.Intake: one transaction, with the policy set that it began with."""
+
+    world: World
+    client: Client
+    policy: PolicySet
+    id: str
+    reverse_path: Mailbox | None = None
+    parameters: Parameters = ()
+    paths: list[ForwardPath] = field(default_factory=list)
+    _session: Session | None = None
+    _early: asyncio.Task[Mapping[Question, Answer]] | None = None
+    _reply: Reply | None = None
+    _key: bytes = b""
+
+    async def mail(self, reverse_path: Mailbox | None, parameters: Parameters) -> Reply:
+        """Open the downstream transaction; DNS is asked meanwhile for what SPF will want."""
+        self.reverse_path, self.parameters = reverse_path, parameters
+        cache = self.world.resolver.cache
+        asked = [question for question in early_questions(self.client, reverse_path) if cache.get(question) is None]
+        if asked:
+            self._early = asyncio.ensure_future(self.world.resolver.answer(asked))
+        self._session = self.world.downstream.begin(self.policy.routes["main"], self.client)
+        return await self._session.mail(reverse_path, parameters)
+
+    async def rcpt(self, path: ForwardPath) -> Reply:
+        """Our own domains only (safety S-8); then the downstream server's own answer."""
+        if self._session is None:
+            return BAD_SEQUENCE
+        reply = await self._session.rcpt(path) if self.policy.accepts(path.mailbox) else NOT_RELAYED
+        if reply.is_positive:
+            self.paths.append(path)
+        else:
+            verb: maillog.Verb = "deferred" if reply.is_temporary else "refused"
+            metrics.fates.labels(verb).inc()
+            maillog.fate(verb, self.id, recipient=path.mailbox, reply=reply, client=self.client.address)
+        return reply
+
+    async def data(self, message: Message) -> Reply:
+        """Judge, hold, relay, record; the reply carries the transaction id."""
+        if self._session is None or not self.paths:
+            return BAD_SEQUENCE
+        with metrics.data_seconds.time():
+            reply = await self._answer(message)
+        metrics.messages.labels(f"{reply.code // 100}yz").inc()
+        self._reply = reply.with_id(self.id)
+        return self._reply
+
+    async def _answer(self, message: Message) -> Reply:
+        digest = await off_loop(message, hashlib.sha256, message.raw)
+        self._key = self._transaction_key(digest.digest())
+        if earlier := self.world.store.unheard(self._key):
+            await self.abandon()
+            return earlier
+        if is_looping(message, self.world.hostname):
+            await self.abandon()
+            return LOOP
+        transaction = Transaction(
+            id=self.id,
+            client=self.client,
+            reverse_path=self.reverse_path,
+            forward_paths=tuple(self.paths),
+            received_at=self.world.clock(),
+            message=message,
+            parameters=self.parameters,
+        )
+        session, self._session = self._session, None
+        if session is None:
+            return BAD_SEQUENCE
+        known = dict(await self._early) if self._early else {}
+        try:
+            return await process(self.world, Passage(transaction, self.policy, session, digest.hexdigest(), known))
+        except BaseException:  # the door answers 451 (safety F-37); the connection must not be reused half-way
+            await asyncio.shield(session.abandon())
+            raise
+
+    def _transaction_key(self, digest: bytes) -> bytes:
+        """What makes a retry the same transaction: octets, reverse-path, recipients (safety R-12)."""
+        envelope = [str(self.reverse_path or ""), *sorted(path.mailbox.key for path in self.paths)]
+        return hashlib.sha256(digest + "\0".join(envelope).encode()).digest()
+
+    async def unheard(self) -> None:
+        """The client left before our 2yz: remember it, so that the retry is answered and not delivered again (R-12)."""
+        if self._reply is not None and self._reply.is_positive:
+            await self.world.store.remember_unheard(self._key, self._reply, self.world.clock() + UNHEARD_FOR)
+
+    async def abandon(self) -> None:
+        """Let go of the downstream transaction and of questions nobody waits for."""
+        session, self._session = self._session, None
+        if self._early:
+            self._early.cancel()
+        if session:
+            await session.abandon()

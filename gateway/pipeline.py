@@ -1,0 +1,259 @@
+"""The path of one message, top to bottom.
+
+A 2yz reply passes responsibility for the message to us (RFC 5321 §6.1), so it is given last: after the downstream server
+took the message, or the quarantine kept it durably.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ParamSpec, TypeVar
+
+from gateway import maillog, metrics
+from gateway.envelope.message import Message
+from gateway.envelope.reply import ACCEPTED, MISCONFIGURED, Reply
+from gateway.envelope.trace import received_field
+from gateway.envelope.transaction import ForwardPath, Transaction
+from gateway.evidence import codec
+from gateway.evidence.assess import assess
+from gateway.evidence.authres import write as authentication_results
+from gateway.evidence.result import Evidence
+from gateway.evidence.zone import Answer, Layered, Outcome, Question
+from gateway.notices import Notices
+from gateway.policy.decision import Discard, Hold, Relay
+from gateway.policy.judge import Judgement, judge
+from gateway.policy.parse import PolicySet
+from gateway.policy.plan import Group, groups
+from gateway.ports import Delivery, Downstream, Outgoing, OutgoingKind, Resolver, Session, Settlement, Store, StoreError
+from gateway.quarantine.admit import admit
+from gateway.register.compile import Fate, compile_record
+
+ROUNDS_MAX = 24  # of DNS questions for one message: SPF includes follow one another
+EVIDENCE_SECONDS = 30.0  # safety R-10
+THREAD_ABOVE = 512 * 1024  # octets from which work on a message leaves the event loop (safety F-38)
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What the pipeline reaches. Nothing of it is global: tests and the demo give their own."""
+
+    policy: Callable[[], PolicySet]
+    resolver: Resolver
+    downstream: Downstream
+    store: Store
+    notices: Notices
+    hostname: str
+    clock: Callable[[], datetime]
+    new_id: Callable[[], str]
+    wake_outbox: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One message on its way: the transaction, the policy set that it began with, its live downstream session."""
+
+    transaction: Transaction
+    policy: PolicySet
+    session: Session
+    digest: str  # SHA-256 of the octets as received, hex
+    known: dict[Question, Answer]  # DNS answers asked for early
+
+
+async def process(world: World, passage: Passage) -> Reply:
+    """Assess, identify, decide, hold, relay, record, answer."""
+    transaction, policy = passage.transaction, passage.policy
+    evidence = await gather(world.resolver, transaction, policy.authserv_id, passage.known)
+    judgement = await off_loop(transaction.message, judge, transaction, evidence, policy, world.clock())
+    _count(evidence, judgement)
+    if judgement.reply is not None:
+        await passage.session.abandon()
+        return _refuse(transaction, judgement, judgement.reply)
+
+    trace = authentication_results(evidence, policy.authserv_id) + received_field(transaction, world.hostname)
+    plans = groups(transaction, judgement.decisions, judgement.identity, trace=trace, authserv_id=policy.authserv_id)
+    entry = admit(
+        transaction, judgement.decisions, judgement.identity, digest=passage.digest, evidence=codec.plain(evidence)
+    )
+    later = [_outgoing(world, passage, group.route, group.paths, group) for group in plans[1:]]
+    try:
+        if entry or later:
+            await world.store.prepare(transaction.message, entry, later)
+    except StoreError as error:
+        await passage.session.abandon()
+        return _refuse(transaction, judgement, error.reply)
+
+    delivery = await _relay(world, passage, plans[0] if plans else None)
+    if not delivery.reply.is_positive:
+        if entry or later:
+            await _take_back(world.store, transaction.id, delivery)
+        return _refuse(transaction, judgement, delivery.reply)
+    if failed := [path for path, reply in delivery.replies if not reply.is_positive]:
+        later.append(_outgoing(world, passage, plans[0].route, failed, plans[0]))
+        try:  # LMTP took it for some: the others are ours now, and are tried again from the outbox
+            await world.store.prepare(transaction.message, None, later[-1:])
+        except StoreError as error:
+            return _refuse(transaction, judgement, error.reply)
+    return await _settle(world, passage, evidence, judgement, delivery, queued=later, relayed=bool(plans))
+
+
+async def off_loop(message: Message, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+    """Run pure work on the message: at once when it is small, in a thread when it would hold up other sessions."""
+    if message.size > THREAD_ABOVE:
+        return await asyncio.to_thread(work, *args, **kwargs)
+    return work(*args, **kwargs)
+
+
+async def gather(
+    resolver: Resolver, transaction: Transaction, authserv_id: str, known: dict[Question, Answer]
+) -> Evidence:
+    """Assess, answer what it asks, assess again: DNS enters as data. Time is bounded; what is late is a temperror."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + EVIDENCE_SECONDS
+    for round_ in range(ROUNDS_MAX + 2):
+        zone = Layered(known, resolver.cache)
+        outcome = await off_loop(
+            transaction.message, assess, transaction, zone, authserv_id=authserv_id, now=transaction.received_at
+        )
+        if isinstance(outcome, Evidence):
+            return outcome
+        answers: Mapping[Question, Answer] = {}
+        if round_ < ROUNDS_MAX:
+            try:
+                async with asyncio.timeout_at(deadline):
+                    answers = await resolver.answer(outcome.questions)
+            except TimeoutError:
+                answers = {}
+        late = Answer(Outcome.ERROR, reason="no answer within the time for one message")
+        known.update({question: answers.get(question, late) for question in outcome.questions})
+    raise RuntimeError("evidence asks for ever new questions")
+
+
+async def _relay(world: World, passage: Passage, group: Group | None) -> Delivery:
+    """Pass on the first group live. Its session ends here, whatever comes of it."""
+    if group is None:
+        await passage.session.abandon()
+        return Delivery(ACCEPTED)
+    session, transaction = passage.session, passage.transaction
+    if group.route != "main":
+        await session.abandon()
+        route = passage.policy.routes.get(group.route)
+        if route is None:
+            return Delivery(MISCONFIGURED)
+        session = world.downstream.begin(route, transaction.client)
+        reply = await session.mail(transaction.reverse_path, transaction.parameters)
+        if not reply.is_positive:
+            await session.abandon()
+            return Delivery(reply)
+    with metrics.downstream_seconds.labels("deliver").time():
+        delivery = await session.deliver(group.paths, transaction.message.segments(group.prepend, group.drop))
+    if delivery.unknown:
+        maillog.event("outcome-unknown", id=transaction.id, note="may be delivered more than once")  # safety R-13
+    return delivery
+
+
+async def _take_back(store: Store, transaction_id: str, delivery: Delivery) -> None:
+    """Undo prepare() after a refusal; after an unknown outcome the copies stay for a person to decide (R-2, R-8)."""
+    try:
+        await (store.doubt(transaction_id) if delivery.unknown else store.withdraw(transaction_id))
+    except StoreError as error:  # the pending rows are found again at the next start
+        maillog.event("withdraw-failed", id=transaction_id, reason=str(error))
+
+
+async def _settle(
+    world: World,
+    passage: Passage,
+    evidence: Evidence,
+    judgement: Judgement,
+    delivery: Delivery,
+    *,
+    queued: Sequence[Outgoing],
+    relayed: bool,
+) -> Reply:
+    """Write the register, confirm what is held, queue the notice: one durable write before our 250."""
+    transaction = passage.transaction
+    fates = _fates(judgement, {path.mailbox.key for item in queued for path in item.recipients})
+    notice, word = world.notices.prepare(transaction, evidence, judgement, passage.policy)
+    record = await off_loop(
+        transaction.message, compile_record, transaction, judgement.identity, judgement.submissions, fates,
+        digest=passage.digest, reply=str(delivery.reply) if relayed else "", notice=word,
+        generation=passage.policy.generation, facts=judgement.facts(),
+    )  # fmt: skip
+    try:
+        with metrics.store_seconds.time():
+            outcome = await world.store.settle(Settlement(record=record, notices=(notice,) if notice else ()))
+        if outcome == "spilled":
+            metrics.spilled.inc()
+    except StoreError as error:
+        metrics.store_errors.inc()
+        maillog.event("register-failed", id=transaction.id, reason=str(error))
+        if not relayed:  # nothing has left us: the client may try again
+            await _take_back(world.store, transaction.id, Delivery(error.reply))
+            return _refuse(transaction, judgement, error.reply)
+    for fate in fates:
+        metrics.fates.labels(fate.verb).inc()
+        maillog.fate(
+            fate.verb, transaction.id, recipient=fate.recipient, rule=fate.rule, reply=record.reply,
+            unit=record.unit_id, level=record.level, provider=record.provider, notice=word, size=record.size,
+            generation=record.generation, client=record.client_address,
+        )  # fmt: skip
+    world.wake_outbox()
+    return delivery.reply
+
+
+def _outgoing(world: World, passage: Passage, route: str, paths: Sequence[ForwardPath], group: Group) -> Outgoing:
+    return Outgoing(
+        id=world.new_id(),
+        kind=OutgoingKind.RELAY,
+        cause=passage.transaction.id,
+        route=route,
+        reverse_path=passage.transaction.reverse_path,
+        parameters=passage.transaction.parameters,
+        recipients=tuple(paths),
+        digest=passage.digest,
+        content=group.prepend,
+        drop=tuple((field.start, field.end) for field in group.drop),
+    )
+
+
+def _fates(judgement: Judgement, queued: set[str]) -> list[Fate]:
+    fates = []
+    for path, decision in judgement.decisions:
+        match decision.disposition:
+            case Hold():
+                verb = "held"
+            case Discard():
+                verb = "discarded"
+            case Relay():
+                verb = "queued" if path.mailbox.key in queued else "relayed"
+            case _:
+                verb = "refused"
+        fates.append(Fate(str(path.mailbox), verb, decision.rule))
+    return fates
+
+
+def _refuse(transaction: Transaction, judgement: Judgement, reply: Reply) -> Reply:
+    """Write down a 4yz or 5yz for every recipient."""
+    verb: maillog.Verb = "deferred" if reply.is_temporary else "refused"
+    for path, decision in judgement.decisions:
+        metrics.fates.labels(verb).inc()
+        maillog.fate(
+            verb, transaction.id, recipient=path.mailbox, rule=decision.rule, reply=reply,
+            level=judgement.identity.level, client=transaction.client.address,
+        )  # fmt: skip
+    return reply
+
+
+def _count(evidence: Evidence, judgement: Judgement) -> None:
+    for result in evidence.results:
+        metrics.results.labels(result.method, result.result).inc()
+    metrics.levels.labels(judgement.identity.level.value, judgement.identity.provider.value).inc()
+    for _, decision in judgement.decisions:
+        metrics.rules.labels(decision.rule, "decided").inc()
+        for rule in decision.observed:
+            metrics.rules.labels(rule, "observed").inc()

@@ -1,0 +1,53 @@
+"""Everything that is decided about one message, from its evidence: identity, submissions, decisions. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from gateway.envelope.reply import Reply
+from gateway.envelope.transaction import ForwardPath, Transaction
+from gateway.evidence.result import Evidence
+from gateway.identity import codec
+from gateway.identity.identify import identify
+from gateway.identity.identity import Identity, Submission
+from gateway.identity.submission import submission
+from gateway.policy.decide import Case, decide, settle
+from gateway.policy.decision import Decision
+from gateway.policy.parse import PolicySet
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the policy says of one transaction."""
+
+    identity: Identity
+    submissions: tuple[Submission, ...]  # one per recipient
+    decisions: tuple[tuple[ForwardPath, Decision], ...]  # after settling; one per recipient
+    reply: Reply | None  # the refusal that DATA gets; None: go on
+
+    def facts(self) -> dict[str, Any]:
+        """What identity and policy read, for the register: enough to decide this message again."""
+        return {
+            "identity": codec.plain_identity(self.identity),
+            "submissions": [codec.plain_submission(one) for one in self.submissions],
+            "trace": [[step.rule, step.answer, step.phase] for step in self.decisions[0][1].trace],
+        }
+
+
+def judge(transaction: Transaction, evidence: Evidence, policy: PolicySet, now: datetime) -> Judgement:
+    """Identify once, decide for each recipient, and fit the decisions to the one reply that DATA allows."""
+    identity = identify(transaction, evidence, policy.grounds, policy.day(now))
+    paths = transaction.forward_paths
+    submissions = tuple(submission(transaction.message, path.mailbox, policy.grounds) for path in paths)
+    cases = (
+        Case(transaction, path, evidence, identity, sub, now) for path, sub in zip(paths, submissions, strict=True)
+    )
+    settled = settle([decide(case, policy) for case in cases])
+    return Judgement(identity, submissions, _paired(paths, settled.decisions), settled.reply)
+
+
+def _paired(paths: Sequence[ForwardPath], decisions: Sequence[Decision]) -> tuple[tuple[ForwardPath, Decision], ...]:
+    return tuple(zip(paths, decisions, strict=True))
