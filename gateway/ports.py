@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Literal, Protocol
 
 from gateway.envelope.address import Mailbox
-from gateway.envelope.message import Message
+from gateway.envelope.message import Message, Octets
 from gateway.envelope.reply import Reply
 from gateway.envelope.transaction import Client, ForwardPath, Parameters
 from gateway.evidence.zone import Answer, Question, Zone
@@ -170,6 +170,38 @@ class Store(Protocol):
         """The outcome of an earlier identical transaction whose client never heard our 250 (safety R-12)."""
 
     async def remember_unheard(self, key: bytes, reply: Reply, until: datetime) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """One row of the outbox, ours until the lease ends."""
+
+    outgoing: Outgoing
+    attempts: int  # attempts made before this one
+    first_due: datetime  # when it first became due, aware, UTC
+
+
+class OutboxStore(Protocol):
+    """The outbox as the sender sees it. Coroutines raise StoreError."""
+
+    async def lease(self, limit: int, now: datetime, lease_until: datetime) -> list[Leased]:
+        """Take up to `limit` rows that are due, oldest first; no other worker or node gets them before `lease_until`.
+
+        A lease that ran out means that a sender died with the row in hand, and nobody knows how far it came: a RELAY is
+        due again, a NOTICE becomes abandoned and a RELEASE unknown (at least, at most, exactly once).
+        """
+
+    async def settle_outgoing(
+        self,
+        id: str,  # noqa: A002 -- the word that rows, logs and replies use
+        state: Literal["sent", "failed", "abandoned", "unknown", "due"],
+        reply: str,
+        next_attempt: datetime | None,
+    ) -> None:
+        """End the lease. `next_attempt` is set exactly when `state` is "due"."""
+
+    def open_blob(self, digest: str) -> Octets:
+        """The octets as received. Blocking: it reads, decrypts and unpacks. Raises StoreError or OSError."""
 
 
 # ---- doors ----------------------------------------------------------------------------------------------------------

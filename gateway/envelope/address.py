@@ -66,6 +66,8 @@ def parse_domain(text: str) -> str:
     """Return the domain as A-labels in lower case. Raises AddressError."""
     if _CONTROL.search(text):
         raise AddressError("control character in domain")
+    if len(text) > DOMAIN_MAX:  # before IDNA, whose cost grows faster than the length
+        raise AddressError("domain too long")
     if not text.isascii():
         try:
             text = idna.encode(text, uts46=True).decode("ascii")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import codecs
 import quopri
 import re
 from typing import NamedTuple
@@ -19,7 +20,9 @@ ENCODED_WORDS_MAX = 500  # in one field
 _NAME = re.compile(rb"[\x21-\x39\x3b-\x7e]+\Z")  # ftext, RFC 5322 §2.2
 _FOLD = re.compile(rb"\r\n(?=[ \t])")
 _ENCODED_WORD = re.compile(r"=\?([A-Za-z0-9_.:+-]+)(?:\*[A-Za-z0-9-]+)?\?([bBqQ])\?([^?\s]*)\?=")
-_BETWEEN_WORDS = re.compile(r"(\?=)[ \t]+(?==\?[A-Za-z0-9_.:*+-]+\?[bBqQ]\?)")
+_WORDS = re.compile(rf"{_ENCODED_WORD.pattern}(?:[ \t]*{_ENCODED_WORD.pattern})*")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_NO_CHARSETS = {"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined"}  # the first two: quadratic
 
 
 class HeaderError(ValueError):
@@ -91,39 +94,53 @@ def _add_field(header: bytes, start: int, end: int, fields: list[Field], problem
         )
     if b"\0" in text:
         problems.append("NUL in header")
+    if text.count(b"=?") > ENCODED_WORDS_MAX:  # safety S-14
+        problems.append(f"more than {ENCODED_WORDS_MAX} encoded-words in a header field")
     fields.append(Field(name, value, start, end))
 
 
 def decode_text(value: bytes) -> str:
-    """Decode unstructured text: UTF-8, then encoded-words (RFC 2047). Never raises; what cannot be read is kept visible."""
+    """Decode unstructured text: UTF-8, then encoded-words (RFC 2047). Never raises; what cannot be read is kept visible.
+
+    Control characters, which encoded-words can bring in, come out as spaces: decoded text is one line, always.
+    """
     text = _FOLD.sub(b"", value[:FIELD_MAX]).decode("utf-8", "replace").strip()
-    if "=?" not in text:
-        return text
-    if text.count("=?") > ENCODED_WORDS_MAX:
-        return text
-    return _ENCODED_WORD.sub(_decode_word, _join_words(_BETWEEN_WORDS.sub(r"\1", text)))
+    if "=?" in text and text.count("=?") <= ENCODED_WORDS_MAX:
+        text = _WORDS.sub(_decode_words, text)
+    return _CONTROL.sub(" ", text)
 
 
-def _join_words(text: str) -> str:
-    """Join neighbouring B words of one charset: mailers cut between the octets of one letter (against RFC 2047 §5)."""
-    pattern = re.compile(r"=\?([^?\s]+)\?([bB])\?([A-Za-z0-9+/]*)\?==\?\1\?[bB]\?")
-    while True:
-        joined = pattern.sub(lambda m: f"=?{m[1]}?{m[2]}?{m[3]}", text)
-        if joined == text:
-            return text
-        text = joined
-
-
-def _decode_word(match: re.Match[str]) -> str:
-    charset, encoding, text = match[1], match[2].upper(), match[3]
+def _decode_words(match: re.Match[str]) -> str:
+    """Decode neighbouring encoded-words. Octets of one charset are joined first: mailers cut between the octets of one
+    letter, against RFC 2047 §5."""
+    runs: list[tuple[str, bytes]] = []
+    for word in _ENCODED_WORD.finditer(match[0]):
+        charset, raw = word[1].lower(), _decode_octets(word[2], word[3])
+        if runs and runs[-1][0] == charset:
+            raw = runs.pop()[1] + raw
+        runs.append((charset, raw))
     try:
-        if encoding == "B":
-            raw = base64.b64decode(text + "=" * (-len(text) % 4), validate=False)
-        else:
-            raw = quopri.decodestring(text.replace("_", " ").encode("ascii", "replace"), header=True)
-        return raw.decode(charset, "replace")
-    except (LookupError, ValueError, binascii.Error):
+        return "".join(_decode_charset(raw, charset) for charset, raw in runs)
+    except (LookupError, ValueError):
         return match[0]
+
+
+def _decode_octets(encoding: str, text: str) -> bytes:
+    if encoding in "bB":
+        try:
+            return base64.b64decode(text + "=" * (-len(text) % 4), validate=False)
+        except binascii.Error:  # one letter too many: read what stands before it
+            letters = re.sub(r"[^A-Za-z0-9+/]", "", text)
+            return base64.b64decode(letters[: len(letters) // 4 * 4])
+    return quopri.decodestring(text.replace("_", " ").encode("ascii", "replace"), header=True)
+
+
+def _decode_charset(raw: bytes, charset: str) -> str:
+    """Raises LookupError for an unknown charset, and for the codecs of Python that are no charsets of mail."""
+    name = codecs.lookup(charset).name
+    if name in _NO_CHARSETS:
+        raise LookupError(charset)
+    return raw.decode(name, "replace")
 
 
 def encode_words(text: str) -> str:

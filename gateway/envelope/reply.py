@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 LINE_MAX = 510  # octets without CRLF, RFC 5321 §4.5.3.1.5
-_ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}\Z")
+_ENHANCED = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}\Z")  # \d would let other scripts' digits through
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 
 

@@ -27,4 +27,5 @@ class Directive:
     contact_office: str
     contact_phone: str
     contact_mailbox: str = ""
-    templates: tuple[str, ...] = ()  # names of templates/*.j2, first one first in the notice: ("notice.vi", "notice.en")
+    # names of templates/*.j2 without ".j2", in the order of the notice: ("notice.vi", "notice.en")
+    templates: tuple[str, ...] = ()

@@ -1,0 +1,93 @@
+"""One mail transaction as a session drives it: asks the pipeline, and turns every exception into 451 (F-37)."""
+
+from __future__ import annotations
+
+import secrets
+import traceback
+from collections.abc import Awaitable, Callable, Mapping
+
+from gateway import maillog, metrics
+from gateway.endpoint.refusal import Refusal
+from gateway.envelope.address import Mailbox
+from gateway.envelope.message import Message
+from gateway.envelope.reply import LOCAL_ERROR, Reply
+from gateway.envelope.transaction import Client, ForwardPath, Parameters
+from gateway.ports import Intake, Reception
+
+
+def report_fault(error: BaseException, fault_id: str) -> Reply:
+    """Log what broke, with an id; the client hears the id and nothing of the cause (P-5)."""
+    metrics.faults.labels("smtp").inc()
+    trace = "".join(traceback.format_exception(error))[-4000:]
+    maillog.event("fault", place="smtp", id=fault_id, error=repr(error)[:500], trace=trace)
+    return LOCAL_ERROR.with_id(fault_id)
+
+
+class OpenTransaction:
+    """A transaction from MAIL to the end of data, or to its end before that.
+
+    Every method raises Refusal(451 with an id) where the pipeline raised; the transaction is over then.
+    """
+
+    def __init__(self, reception: Reception, client: Client, *, utf8: bool, forwarded: Mapping[str, str]) -> None:
+        self.utf8 = utf8
+        self.forward_paths: list[ForwardPath] = []
+        self.refused = 0  # recipients
+        self._forwarded = forwarded  # what XFORWARD told, for the log
+        self._given_up = False
+        self._judged = False
+        try:
+            self._intake: Intake = reception.begin(client)
+        except Exception as error:
+            raise Refusal(report_fault(error, secrets.token_hex(6))) from error
+
+    async def mail(self, reverse_path: Mailbox | None, parameters: Parameters) -> Reply:
+        return await self._ask(lambda: self._intake.mail(reverse_path, parameters))
+
+    async def rcpt(self, path: ForwardPath) -> Reply:
+        reply = await self._ask(lambda: self._intake.rcpt(path))
+        if reply.is_positive:
+            self.forward_paths.append(path)
+        else:
+            self.refused += 1
+        return reply
+
+    async def data(self, message: Message) -> Reply:
+        self._judged = True
+        with metrics.data_seconds.time():
+            return await self._ask(lambda: self._intake.data(message))
+
+    async def unheard(self) -> None:
+        """The client left before our 2yz (F-15)."""
+        try:
+            await self._intake.unheard()
+        except Exception as error:
+            report_fault(error, self._intake.id)
+
+    async def abandon(self) -> None:
+        """End without a message. Nothing happens where the message was judged already, nor the second time."""
+        if self._given_up or self._judged:
+            return
+        self._given_up = True
+        try:
+            await self._intake.abandon()
+        except Exception as error:
+            report_fault(error, self._intake.id)
+
+    async def refuse(self, reply: Reply, size: int) -> Reply:
+        """The door itself refuses the message: log it for every recipient, and give up."""
+        for path in self.forward_paths:
+            verb = "deferred" if reply.is_temporary else "refused"
+            facts = {"recipient": str(path.mailbox), "reply": str(reply), "place": "smtp", "size": size}
+            maillog.fate(verb, self._intake.id, **facts, **self._forwarded)
+        await self.abandon()
+        return reply.with_id(self._intake.id)
+
+    def note_bare(self) -> None:
+        maillog.event("bare-newline", id=self._intake.id, **self._forwarded)
+
+    async def _ask(self, question: Callable[[], Awaitable[Reply]]) -> Reply:
+        try:
+            return await question()
+        except Exception as error:
+            raise Refusal(report_fault(error, self._intake.id)) from error

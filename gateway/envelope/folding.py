@@ -1,0 +1,35 @@
+"""Text as people look for it: `bao cao` finds `Báo cáo`, however it was typed, accented, spaced or disguised.
+
+Folding is for comparing only. It makes `thuế` and `thuê` the same, so what is shown is always the original.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+TEXT_MAX = 8192  # characters read; sorting combining marks (NFC, NFKC) costs quadratic time on crafted text
+
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufe00-\ufe0f\ufeff]"
+)
+_WORD = re.compile(r"[^\W_]+")
+_STROKES = str.maketrans(
+    {"đ": "d", "ð": "d", "ı": "i", "ł": "l", "ø": "o"}
+)  # letters whose stroke is no combining mark
+
+
+def fold(text: str) -> str:
+    """Words in lower case without accents, apart by one space: `"BÁO  CÁO_số 12/BC"` gives `"bao cao so 12 bc"`."""
+    text = text[:TEXT_MAX]
+    if text.isascii():
+        return " ".join(_WORD.findall(text.lower()))
+    text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).casefold()
+    text = unicodedata.normalize("NFD", text)
+    text = "".join(char for char in text if not unicodedata.combining(char))
+    return " ".join(_WORD.findall(text.translate(_STROKES)))
+
+
+def contains_words(folded_text: str, folded_phrase: str) -> bool:
+    """Whether the phrase stands in the text as whole words; an empty phrase stands nowhere. Both are fold()ed."""
+    return bool(folded_phrase) and f" {folded_phrase} " in f" {folded_text} "

@@ -1,0 +1,184 @@
+"""The attachments of a message: names, types, sizes and digests, found in one pass over the octets (RFC 2045, 2046).
+
+A boundary is looked for once and for all open multiparts together, so that depth does not multiply the work. Whatever
+exceeds a bound is a *problem*, which makes the message malformed, and never an exception (safety S-14).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from gateway.envelope.content import measure
+from gateway.envelope.header import Field, locate
+from gateway.envelope.message import Message, Octets
+from gateway.envelope.parameters import TooManyParameters, file_name, parse
+
+DEPTH_MAX = 50
+PARTS_MAX = 1000
+PART_HEADER_MAX = 64 * 1024  # octets
+BOUNDARY_MAX = 200  # octets; RFC 2046 §5.1.1 allows 70
+
+_MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}")  # RFC 6838 §4.2
+_IDENTITY = ("", "7bit", "8bit", "binary")
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """One attached file, or message; `size` and `digest` are of its octets after base64 or quoted-printable."""
+
+    name: str  # decoded, without path; "" when the sender gave none
+    type: str  # media type, lower case
+    size: int  # octets
+    digest: str  # SHA-256, hex
+
+
+class Part(NamedTuple):
+    """What the header of one entity says."""
+
+    type: str
+    encoding: str  # Content-Transfer-Encoding, lower case
+    disposition: str
+    name: str
+    boundary: bytes
+
+
+class Delimiter(NamedTuple):
+    """The end of an entity: a boundary line, or the end of the message."""
+
+    start: int  # where the entity's octets end
+    end: int  # where the next entity begins
+    level: int  # index into the open boundaries; -1: end of the message
+    closing: bool
+
+
+class _TooMuch(Exception):
+    """A bound is exceeded; the walk ends here."""
+
+
+def attachments(message: Message) -> tuple[Attachment, ...]:
+    """Every attached file in the order of the message, those of attached messages too. Computed once per message."""
+    return _contents(message)[0]
+
+
+def mime_problems(message: Message) -> tuple[str, ...]:
+    """What makes the MIME structure malformed, in words; empty for a sound one. Computed once per message."""
+    return _contents(message)[1]
+
+
+def _contents(message: Message) -> tuple[tuple[Attachment, ...], tuple[str, ...]]:
+    known: tuple[tuple[Attachment, ...], tuple[str, ...]] | None = message.memo.get("mime")
+    if known is None:
+        walk = _Walk(message.raw)
+        try:
+            walk.content(walk.part(message.fields), message.body_offset, 0)
+        except (_TooMuch, TooManyParameters) as error:
+            walk.problems.append(f"MIME: {error}")
+        known = message.memo["mime"] = tuple(walk.found), tuple(walk.problems)
+    return known
+
+
+class _Walk:
+    """A recursive descent through the entities of one message; at most DEPTH_MAX deep."""
+
+    def __init__(self, raw: Octets) -> None:
+        self.raw = raw
+        self.found: list[Attachment] = []
+        self.problems: list[str] = []
+        self.parts = 0
+        self.enclosing = 0  # attached messages that are open
+        self.boundaries: list[bytes] = []
+        self.pattern: re.Pattern[bytes] | None = None
+
+    def part(self, fields: Iterable[Field], default: str = "text/plain") -> Part:
+        """Read the MIME fields of an entity; the first of a name counts."""
+        values: dict[bytes, bytes] = {}
+        for field in fields:
+            if field.key.startswith(b"content-"):
+                values.setdefault(field.key, field.value)
+        media, parameters = parse(values.get(b"content-type", b""))
+        disposition, others = parse(values.get(b"content-disposition", b""))
+        encoding = values.get(b"content-transfer-encoding", b"").decode("ascii", "replace").strip().lower()
+        name = file_name(others.get("filename") or parameters.get("name") or "")
+        boundary = parameters.get("boundary", "").rstrip(" ").encode("utf-8", "replace")
+        media_type = _MEDIA_TYPE.match(media)
+        return Part(media_type[0] if media_type else default, encoding, disposition, name, boundary)
+
+    def entity(self, start: int, depth: int, default: str = "text/plain") -> Delimiter:
+        """Read the entity that begins with its header at `start`; returns what ended it."""
+        if depth > DEPTH_MAX:
+            raise _TooMuch(f"more than {DEPTH_MAX} levels")
+        self.parts += 1
+        if self.parts > PARTS_MAX:
+            raise _TooMuch(f"more than {PARTS_MAX} parts")
+        if self.raw[start : start + 2] == b"\r\n":
+            return self.content(self.part((), default), start + 2, depth)
+        limit = min(start + PART_HEADER_MAX, len(self.raw))
+        blank = self.raw.find(b"\r\n\r\n", start, limit)
+        stop = self.delimiter(start, limit if blank < 0 else blank + 2)
+        if stop.level >= 0:  # the entity ended before its header did
+            return stop
+        if blank < 0 and limit < len(self.raw):
+            raise _TooMuch(f"header of a part of more than {PART_HEADER_MAX} octets")
+        header = bytes(self.raw[start : limit if blank < 0 else blank + 2])
+        return self.content(self.part(locate(header)[0], default), limit if blank < 0 else blank + 4, depth)
+
+    def content(self, part: Part, start: int, depth: int) -> Delimiter:
+        """Read the body that begins at `start`."""
+        if part.type.startswith("multipart/") and part.boundary:
+            return self.multipart(part, start, depth)
+        if part.type in ("message/rfc822", "message/global") and part.encoding in _IDENTITY:
+            return self.enclosed(part, start, depth)
+        stop = self.delimiter(start)
+        if part.name or part.disposition == "attachment" or not part.type.startswith(("text/", "multipart/")):
+            self.add(part, start, stop.start)
+        return stop
+
+    def multipart(self, part: Part, start: int, depth: int) -> Delimiter:
+        if len(part.boundary) > BOUNDARY_MAX:
+            raise _TooMuch(f"boundary of more than {BOUNDARY_MAX} octets")
+        level = len(self.boundaries)
+        self.open([*self.boundaries, part.boundary])
+        default = "message/rfc822" if part.type == "multipart/digest" else "text/plain"
+        stop = self.delimiter(start)
+        while stop.level == level and not stop.closing:
+            stop = self.entity(stop.end, depth + 1, default)
+        self.open(self.boundaries[:level])
+        return self.delimiter(stop.end) if stop.level == level else stop  # after the closing boundary: the epilogue
+
+    def enclosed(self, part: Part, start: int, depth: int) -> Delimiter:
+        """An attached message: the outermost is listed itself, and what all of them hold is listed after it."""
+        place = len(self.found)
+        self.enclosing += 1
+        stop = self.entity(start, depth + 1)
+        self.enclosing -= 1
+        if (
+            not self.enclosing
+        ):  # octets of messages within are in this digest already: every octet is hashed twice at most
+            self.add(part, start, stop.start)
+            self.found.insert(place, self.found.pop())
+        return stop
+
+    def add(self, part: Part, start: int, end: int) -> None:
+        size, digest = measure(self.raw, start, max(start, end), part.encoding)
+        self.found.append(Attachment(part.name, part.type, size, digest))
+
+    def open(self, boundaries: list[bytes]) -> None:
+        self.boundaries = boundaries
+        if boundaries:  # the innermost first: where one boundary is used twice, the line belongs to it
+            choices = b"|".join(re.escape(boundary) for boundary in reversed(boundaries))
+            self.pattern = re.compile(rb"\r\n--(%s)(--)?[ \t]*(?=\r\n|\Z)" % choices)
+
+    def delimiter(self, start: int, limit: int | None = None) -> Delimiter:
+        """The next line that is a boundary of an open multipart; the line break before it belongs to it (RFC 2046 §5.1.1).
+
+        The search begins at the line break before `start`, so that an empty entity is seen.
+        """
+        end = len(self.raw) if limit is None else limit
+        match = self.pattern.search(self.raw, max(0, start - 2), end) if self.boundaries and self.pattern else None
+        if match is None:
+            return Delimiter(end, end, -1, True)
+        level = max(level for level, boundary in enumerate(self.boundaries) if boundary == match[1])
+        return Delimiter(match.start(), min(match.end() + 2, len(self.raw)), level, match[2] is not None)

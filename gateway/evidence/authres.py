@@ -1,0 +1,150 @@
+"""Authentication-Results (RFC 8601): ours written, and those that pretend to be ours found.
+
+The authres library writes values as they come, so each is checked before, and what it wrote is read back and compared
+(safety S-27). A value that cannot be written safely is left out; the result stays.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+from typing import Any
+
+import authres as library
+import idna
+from authres.core import AuthResError
+
+from gateway.envelope.header import Field, decode_text, make_field
+from gateway.envelope.message import Message
+from gateway.evidence.names import printable
+from gateway.evidence.result import Evidence, MethodResult
+
+_library: Any = library  # untyped
+
+NAME = "Authentication-Results"
+READ_MAX = 8 * 1024  # octets of a stranger's field that are read
+REASON_MAX = 120  # characters
+VALUE_MAX = 330  # characters: an address
+
+_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?\Z")
+_WORD = re.compile(r"[A-Za-z0-9._+-]+\Z")
+_MAILBOX = re.compile(
+    r"""(?:[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+|"[\x20\x21\x23-\x5b\x5d-\x7e]*")?@[A-Za-z0-9._-]+\Z""",
+)
+_QUOTABLE = re.compile(r"[\x20-\x3f\x41-\x7e]+\Z")  # printable ASCII without "@", which authres would leave unquoted
+_NAMES = re.compile(r"[a-z]+\.[a-z0-9-]+\Z")
+_LETTERS = re.compile(rb"[^a-z-]+")
+
+
+def write(evidence: Evidence, authserv_id: str) -> bytes:
+    """The field for this evidence, folded, CRLF included. Raises ValueError for an authserv-id that is no host name."""
+    if not _ID.match(authserv_id):
+        raise ValueError(f"authserv-id {authserv_id!r} is not a host name")
+    results = [_clause(result) for result in evidence.results]
+    header = _library.AuthenticationResultsHeader(authserv_id=authserv_id, results=results)
+    return make_field(NAME, header.header_value())
+
+
+def _clause(result: MethodResult) -> Any:
+    """One result as authres writes it; properties that do not come back as they were given are dropped."""
+    properties = [(name, safe) for name, value in result.properties if (safe := _safe(name, value))]
+    clause = _build(result, properties)
+    if all(_WORD.match(value) for _, value in properties) or _reads_back(clause, properties):
+        return clause
+    kept = [pair for pair in properties if _reads_back(_build(result, [pair]), [pair])]
+    words = [pair for pair in kept if _WORD.match(pair[1]) or "@" in pair[1]]
+    return _build(result, words if _reads_back(_build(result, words), words) else [])
+
+
+def _build(result: MethodResult, properties: list[tuple[str, str]]) -> Any:
+    # authres leaves a text with "@" unquoted, so a reason must not hold one; a backslash it does not read back
+    reason = printable(result.reason, REASON_MAX).replace("@", " at ").replace("\\", "/").replace('"', "'")
+    return _library.core.AuthenticationResult(
+        result.method,
+        result=result.result,
+        reason=reason or None,
+        properties=[
+            _library.core.AuthenticationResultProperty(*name.split(".", 1), value) for name, value in properties
+        ],
+    )
+
+
+def _safe(name: str, value: str) -> str:
+    """The value when it may be written, its domain where only that may, else ""."""
+    if not _NAMES.match(name) or len(value) > VALUE_MAX:
+        return ""
+    if _WORD.match(value) or _MAILBOX.match(value) or _QUOTABLE.match(value):
+        return value
+    domain = value.rpartition("@")[2]
+    return domain if _WORD.match(domain) else ""
+
+
+def _reads_back(clause: Any, properties: list[tuple[str, str]]) -> bool:
+    try:
+        read = _library.AuthenticationResultsHeader.parse_value(f"x.example; {clause}")
+    except (AuthResError, RecursionError):
+        return False
+    return len(read.results) == 1 and (
+        [(f"{p.type}.{p.name}", str(p.value)) for p in read.results[0].properties] == properties
+        and (read.results[0].method, read.results[0].result) == (clause.method, clause.result)
+    )
+
+
+def forged(message: Message, authserv_id: str) -> list[Field]:
+    """The Authentication-Results fields that claim our authserv-id in any spelling, to be removed (RFC 8601 §5).
+
+    A field whose beginning cannot be read is taken for a claim. ARC-Authentication-Results belong to ARC and stay.
+    """
+    ours = _spelling(authserv_id)
+    wanted = NAME.lower().encode()
+    return [f for f in message.fields if _LETTERS.sub(b"", f.key) == wanted and _claims(f.value[:READ_MAX], ours)]
+
+
+def _claims(value: bytes, ours: str) -> bool:
+    text = decode_text(value)
+    plain = _without_comments(text.encode("utf-8", "replace").decode("utf-8", "replace"))
+    if plain is None:
+        return True
+    head = plain.partition(";")[0]
+    words = {_spelling(word) for word in re.split(r"[\s/]+", head) if word}
+    joined = _spelling(re.sub(r"\s+", "", head))
+    rest = joined.removeprefix(ours)
+    return ours in words or (rest != joined and re.fullmatch(r"/?[0-9.]*", rest) is not None)
+
+
+def _without_comments(text: str) -> str | None:
+    """The text without comments and quotation marks; None when either is not closed."""
+    kept: list[str] = []
+    depth, quoted, escaped = 0, False, False
+    for char in text:
+        if escaped:
+            escaped = False
+            if depth == 0:
+                kept.append(char)
+        elif char == "\\":
+            escaped = True
+        elif char == '"' and depth == 0:
+            quoted = not quoted
+        elif char == "(" and not quoted:
+            depth += 1
+        elif char == ")" and not quoted and depth:
+            depth -= 1
+        elif depth == 0:
+            kept.append(" " if char == ";" and quoted else char)
+    return None if depth or quoted or escaped else "".join(kept)
+
+
+@lru_cache(maxsize=256)
+def _encoded(text: str) -> str:
+    try:
+        return idna.encode(text, uts46=True).decode("ascii")
+    except (idna.IDNAError, UnicodeError):
+        return text
+
+
+def _spelling(name: str) -> str:
+    """One spelling for all that a reader may take for the same name."""
+    visible = "".join(c for c in unicodedata.normalize("NFKC", name) if unicodedata.category(c)[0] != "C")
+    text = visible.casefold().strip(" .'\"<>[]")
+    return text if text.isascii() or len(text) > 255 else _encoded(text)

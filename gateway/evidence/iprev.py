@@ -1,0 +1,51 @@
+"""iprev: does the client's name lead back to its address? (RFC 8601 §3)"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address
+
+from gateway.evidence.names import is_askable
+from gateway.evidence.result import MethodResult
+from gateway.evidence.zone import Question, QuestionType, Zone
+
+NAMES_MAX = 10
+
+Address = IPv4Address | IPv6Address
+
+
+def pointer(address: Address) -> Question:
+    """The PTR question for an address."""
+    return Question(address.reverse_pointer.lower(), "PTR")
+
+
+def verify(address: Address, zone: Zone) -> MethodResult | None:
+    """pass, fail, temperror or permerror (no PTR); None while answers are missing. Fact: name, when it passes."""
+    properties = (("policy.iprev", str(address)),)
+    answer = zone.get(pointer(address))
+    if answer is None:
+        return None
+    if answer.is_error:
+        return MethodResult("iprev", "temperror", answer.reason or "DNS error", properties)
+    names = [record.rstrip(".").lower() for record in answer.records if isinstance(record, str)]
+    names = [name for name in names if is_askable(name)][:NAMES_MAX]
+    if not names:
+        return MethodResult("iprev", "permerror", "no PTR record", properties)
+    kind: QuestionType = "A" if address.version == 4 else "AAAA"
+    answers = [zone.get(Question(name, kind)) for name in names]
+    for name, forward in zip(names, answers, strict=True):
+        if forward is not None and str(address) in map(_canonical, forward.records):
+            return MethodResult("iprev", "pass", "", properties, (("name", name),))
+    if any(forward is None for forward in answers):
+        return None
+    if any(forward is not None and forward.is_error for forward in answers):
+        return MethodResult("iprev", "temperror", "DNS error for a name of the client", properties)
+    return MethodResult("iprev", "fail", "no name of the client leads back to it", properties)
+
+
+def _canonical(record: object) -> str:
+    """An address record in the spelling that str(address) has; other text as it is."""
+    text = str(record)
+    try:
+        return str(IPv6Address(text) if ":" in text else IPv4Address(text))
+    except ValueError:
+        return text

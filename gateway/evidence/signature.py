@@ -1,0 +1,143 @@
+"""Signature fields read and checked: DKIM-Signature, ARC-Message-Signature, ARC-Seal (RFC 6376 §3.5, RFC 8617 §4.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gateway.envelope.address import AddressError, is_under, parse_domain
+from gateway.envelope.header import Field
+from gateway.evidence.tags import TagError, Tags, number, octets_of, parse, squeezed, words
+
+NAMES_MAX = 200  # names in h= (safety S-16)
+SKEW = 300  # seconds that clocks may differ
+
+_ALGORITHMS = {b"rsa-sha256": "rsa-sha256", b"ed25519-sha256": "ed25519-sha256", b"rsa-sha1": "rsa-sha1"}
+_FORMS = {b"simple": False, b"relaxed": True}
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """One signature field without flaw in its syntax."""
+
+    field: Field
+    domain: str  # d=, SDID or ARC signing domain: A-labels, lower case
+    selector: str  # s=
+    algorithm: str  # a=
+    signature: bytes  # b=, decoded
+    signed_at: int | None = None  # t=, seconds since 1970
+    expires_at: int | None = None  # x=
+    relaxed_header: bool = True
+    relaxed_body: bool = True
+    names: tuple[bytes, ...] = ()  # h=, lower case
+    body_hash: bytes = b""  # bh=, decoded
+    limit: int | None = None  # l=, octets
+    identity_domain: str = ""  # domain of i= (AUID)
+    chain: str = ""  # cv= of a seal
+
+
+def _name(octets: bytes, tag: str, *, labels: int) -> str:
+    """A domain name, also with U-labels (RFC 8616 §5). Raises TagError."""
+    if not octets:
+        raise TagError(f"{tag}= is missing")
+    try:
+        name = parse_domain(octets.decode("utf-8"))
+    except (AddressError, UnicodeDecodeError) as error:
+        raise TagError(f"{tag}= is not a domain name") from error
+    if name.count(".") < labels - 1 or len(name) > 253:
+        raise TagError(f"{tag}= is not a domain name")
+    return name
+
+
+def _algorithm(tags: Tags) -> str:
+    if b"a" not in tags:
+        raise TagError("a= is missing")
+    if tags[b"a"] not in _ALGORITHMS:
+        raise TagError("unknown algorithm")
+    return _ALGORITHMS[tags[b"a"]]
+
+
+def _forms(tags: Tags) -> tuple[bool, bool]:
+    header, _, body = tags.get(b"c", b"simple/simple").partition(b"/")
+    if header not in _FORMS or (body or b"simple") not in _FORMS:
+        raise TagError("unknown canonicalization")
+    return _FORMS[header], _FORMS[body or b"simple"]
+
+
+def _message_signature(field: Field, tags: Tags) -> Signature:
+    """The tags that DKIM-Signature and ARC-Message-Signature share."""
+    if b"h" not in tags:
+        raise TagError("h= is missing")
+    names = words(tags[b"h"])
+    if len(names) > NAMES_MAX:
+        raise TagError(f"more than {NAMES_MAX} names in h=")
+    hash_ = octets_of(tags, b"bh")
+    if len(hash_) != (20 if tags.get(b"a") == b"rsa-sha1" else 32):
+        raise TagError("bh= has the wrong length")
+    relaxed_header, relaxed_body = _forms(tags)
+    signed_at, expires_at = number(tags, b"t"), number(tags, b"x")
+    if signed_at is not None and expires_at is not None and expires_at <= signed_at:
+        raise TagError("x= is not after t=")
+    return Signature(
+        field,
+        _name(tags.get(b"d", b""), "d", labels=2),
+        _name(tags.get(b"s", b""), "s", labels=1),
+        _algorithm(tags),
+        octets_of(tags, b"b"),
+        signed_at,
+        expires_at,
+        relaxed_header,
+        relaxed_body,
+        names,
+        hash_,
+        number(tags, b"l"),
+        _identity(tags),
+    )
+
+
+def _identity(tags: Tags) -> str:
+    if b"i" not in tags or b"@" not in tags[b"i"]:
+        return ""
+    return _name(squeezed(tags[b"i"]).rpartition(b"@")[2], "i", labels=1)
+
+
+def parse_dkim(field: Field, tags: Tags) -> Signature:
+    """A DKIM-Signature by RFC 6376 §6.1.1. Raises TagError."""
+    if tags.get(b"v") != b"1":
+        raise TagError("unknown version")
+    if b"q" in tags and b"dns/txt" not in words(tags[b"q"]):
+        raise TagError("unknown query method")
+    signature = _message_signature(field, tags)
+    if b"from" not in signature.names:
+        raise TagError("From is not signed")
+    if b"i" in tags and not signature.identity_domain:
+        raise TagError("i= is not an address")
+    if signature.identity_domain and not is_under(signature.identity_domain, signature.domain):
+        raise TagError("i= is not under d=")
+    return signature
+
+
+def parse_ams(field: Field) -> Signature:
+    """An ARC-Message-Signature (RFC 8617 §4.1.2). Raises TagError."""
+    signature = _message_signature(field, {**parse(field.value), b"i": b""})
+    if b"arc-seal" in signature.names:
+        raise TagError("h= names ARC-Seal")
+    return signature
+
+
+def parse_seal(field: Field) -> Signature:
+    """An ARC-Seal (RFC 8617 §4.1.3). Raises TagError."""
+    tags = parse(field.value)
+    if b"h" in tags:
+        raise TagError("h= in a seal")
+    chain = tags.get(b"cv", b"").decode("ascii", "replace").lower()
+    if chain not in ("none", "pass", "fail"):
+        raise TagError("cv= syntax")
+    return Signature(
+        field,
+        _name(tags.get(b"d", b""), "d", labels=2),
+        _name(tags.get(b"s", b""), "s", labels=1),
+        _algorithm(tags),
+        octets_of(tags, b"b"),
+        number(tags, b"t"),
+        chain=chain,
+    )

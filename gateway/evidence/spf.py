@@ -1,0 +1,84 @@
+"""SPF (RFC 7208): the MAIL FROM identity and the HELO identity, two results. pyspf evaluates; see spf_query."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import spf
+
+from gateway.envelope.address import Mailbox
+from gateway.evidence.iprev import Address
+from gateway.evidence.names import is_askable, printable
+from gateway.evidence.result import MethodResult
+from gateway.evidence.spf_query import Missing, Query
+from gateway.evidence.zone import Question, Record, Zone
+
+TEXT_MAX = 400  # characters of a reason or an explanation
+
+_RESULTS = frozenset({"none", "pass", "fail", "softfail", "neutral", "temperror", "permerror"})
+
+Properties = tuple[tuple[str, str], ...]
+
+
+def domain_of(identity: str) -> str:
+    """The domain that SPF asks about, "" where check_host() says none at once (RFC 7208 §4.3)."""
+    domain = identity.rpartition("@")[2].rstrip(".").lower()
+    return domain if "." in domain and not domain.startswith("[") and is_askable(domain) else ""
+
+
+def mail_from(
+    client: Address, helo: str, reverse_path: Mailbox | None, zone: Zone, *, receiver: str, now: datetime
+) -> MethodResult | None:
+    """The MAIL FROM identity; for the null reverse-path it is postmaster at the HELO name (RFC 7208 §2.4)."""
+    identity = str(reverse_path) if reverse_path else f"postmaster@{helo}"
+    return check(client, identity, helo, zone, "smtp.mailfrom", receiver=receiver, now=now)
+
+
+def of_helo(client: Address, helo: str, zone: Zone, *, receiver: str, now: datetime) -> MethodResult | None:
+    """The HELO identity (RFC 7208 §2.3)."""
+    return check(client, f"postmaster@{helo}", helo, zone, "smtp.helo", receiver=receiver, now=now)
+
+
+def check(
+    client: Address, identity: str, helo: str, zone: Zone, name: str, *, receiver: str, now: datetime
+) -> MethodResult | None:
+    """check_host() of one identity; None while the zone lacks answers.
+
+    Facts: domain, mechanism (the term that matched in the first record), via (records walked to the match), explanation
+    (text of the domain's owner for a fail, printable ASCII). Whatever pyspf raises is a permerror.
+    """
+    properties = ((name, helo if name == "smtp.helo" else identity),)
+    domain = domain_of(identity)
+    if not domain:
+        return MethodResult("spf", "none", "no domain to ask", properties)
+    answer = zone.get(Question(domain, "TXT"))
+    if answer is None:
+        return None
+    facts: Properties = (("domain", domain),)
+    if answer.is_error:
+        return MethodResult("spf", "temperror", answer.reason or "DNS error", properties, facts)
+    if not has_record(answer.records):
+        return MethodResult("spf", "none", "no SPF record", properties, facts)
+    try:
+        query = Query(zone, str(client), identity, helo, receiver, int(now.timestamp()))
+        result, _, text = query.check()
+        explanation = query.explanation() if result == "fail" else ""
+    except Missing:
+        return None
+    except Exception as error:  # pyspf lets several kinds escape; none may pass for a result (safety S-19)
+        return MethodResult("spf", "permerror", f"SPF evaluation: {type(error).__name__}", properties, facts)
+    if result not in _RESULTS:
+        return MethodResult("spf", "permerror", "SPF evaluation", properties, facts)
+    more = (
+        ("mechanism", printable(query.mechanism or "", TEXT_MAX)),
+        ("via", " ".join(printable(step, 255) for step in query.walk)),
+        ("explanation", printable(explanation, TEXT_MAX)),
+    )
+    reason = printable(str(text), TEXT_MAX) if result in ("temperror", "permerror") else ""
+    return MethodResult("spf", result, reason, properties, (*facts, *(fact for fact in more if fact[1])))
+
+
+def has_record(records: Iterable[Record]) -> bool:
+    """Whether any TXT record is an SPF record (RFC 7208 §4.5)."""
+    return any(isinstance(record, bytes) and spf.RE_SPF.match(record) for record in records)

@@ -1,0 +1,82 @@
+"""Tag lists `a=rsa-sha256; d=example.vn`, the grammar of DKIM signatures, keys and ARC sets (RFC 6376 §3.2)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable
+
+import dkim.util
+
+LIST_MAX = 16 * 1024  # octets of a signature field (safety S-16)
+NUMBER_MAX = 20  # digits; Python refuses to read 4,300, RFC 6376 §3.5 asks for 12 at least
+
+_NAME = re.compile(rb"[A-Za-z][A-Za-z0-9_]*\Z")
+_BLANKS = re.compile(rb"[ \t\r\n]+")
+
+Tags = dict[bytes, bytes]
+
+_parse: Callable[[bytes], Tags] = dkim.util.parse_tag_value
+
+
+class TagError(ValueError):
+    """The octets are not a tag list, or a tag does not hold what its clause asks for. str(error) says which."""
+
+
+def parse(octets: bytes) -> Tags:
+    """Read a tag list; names and values without surrounding white space, folding inside values kept.
+
+    Raises TagError, also for a tag that comes twice (RFC 6376 §3.2) and for lists of more than LIST_MAX octets.
+    """
+    if len(octets) > LIST_MAX:
+        raise TagError(f"more than {LIST_MAX} octets")
+    try:
+        tags = _parse(octets)
+    except dkim.util.InvalidTagValueList as error:
+        raise TagError("tag list syntax") from error
+    if not all(_NAME.match(name) for name in tags):
+        raise TagError("tag name syntax")
+    return tags
+
+
+def squeezed(value: bytes) -> bytes:
+    """The value without any white space."""
+    return _BLANKS.sub(b"", value)
+
+
+def number(tags: Tags, name: bytes) -> int | None:
+    """The decimal value of a tag, None when the tag is absent. Raises TagError."""
+    text = tags.get(name)
+    if text is None:
+        return None
+    if not text.isdigit() or len(text) > NUMBER_MAX:
+        raise TagError(f"{name.decode()}= is not a number")
+    return int(text)
+
+
+def octets_of(tags: Tags, name: bytes) -> bytes:
+    """The base64 value of a required tag, decoded. Raises TagError when it is absent, empty or not base64."""
+    text = squeezed(tags.get(name, b""))
+    if not text:
+        raise TagError(f"{name.decode()}= is missing")
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise TagError(f"{name.decode()}= is not base64") from error
+
+
+def words(value: bytes) -> tuple[bytes, ...]:
+    """A colon-separated list such as h=, in lower case, without white space and empty words."""
+    return tuple(word for word in squeezed(value).lower().split(b":") if word)
+
+
+def without_signature(value: bytes) -> bytes:
+    """A signature field's value with the text of its b= tag taken out and nothing else changed (RFC 6376 §3.7)."""
+    parts = value.split(b";")
+    for position, part in enumerate(parts):
+        name, equals, _ = part.partition(b"=")
+        if equals and name.strip(b" \t\r\n") == b"b":
+            parts[position] = name + equals
+            break
+    return b";".join(parts)

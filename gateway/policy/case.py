@@ -1,0 +1,20 @@
+"""What a rule is asked about: one recipient of one transaction, with all that is known at this moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.envelope.transaction import ForwardPath, Transaction
+from gateway.evidence.result import Evidence
+from gateway.identity.identity import Identity, Submission
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    transaction: Transaction
+    path: ForwardPath  # the recipient
+    evidence: Evidence
+    identity: Identity
+    submission: Submission  # as it looks to this recipient
+    now: datetime  # aware

@@ -1,0 +1,95 @@
+"""Decide what happens to each recipient, and fit the decisions to the one reply that DATA allows.
+
+Rules are read top to bottom and the first that applies wins. While DNS leaves an answer open, the rule's own `meanwhile`
+says what to do, so that an outage neither opens the gate nor bounces mail. A rule in an early phase of its rollout leaves
+a mark and lets reading go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from gateway.envelope.reply import Reply
+from gateway.policy.case import Case
+from gateway.policy.decision import Decision, Disposition, Hold, Refuse, Relay, Step
+from gateway.policy.policyset import PolicySet
+from gateway.policy.rules import Outcome, Phase, Rule
+
+__all__ = ["Case", "Settled", "decide", "settle"]
+
+REFUSED_IN_MIXED = "refused-in-mixed"
+
+
+def decide(case: Case, policy: PolicySet) -> Decision:
+    """The decision for one recipient, with every rule that was looked at. Pure."""
+    day = policy.day(case.now)
+    trace: list[Step] = []
+    observed: list[str] = []
+    reminders: list[str] = []
+    for rule in policy.rules:
+        phase = rule.phase(day, case.identity.unit)
+        answer, facts = rule.match.judge(case)
+        trace.append(Step(rule.name, answer, phase.value if phase else "", facts))
+        if phase in (Phase.OBSERVE, Phase.REMIND) and answer:
+            observed.append(rule.name)
+            if phase is Phase.REMIND:
+                reminders.append(rule.then.notice)
+        outcome = _outcome(rule, phase, answer)
+        if outcome:
+            return Decision(
+                case.path.mailbox,
+                outcome.disposition,
+                rule.name,
+                notices=_notices(outcome, reminders),
+                observed=tuple(observed),
+                trace=tuple(trace),
+                generation=policy.generation,
+            )
+    raise AssertionError("a rule list without a last rule that always applies has passed parse.py")
+
+
+def _outcome(rule: Rule, phase: Phase | None, answer: bool | None) -> Outcome | None:
+    """What the rule does now; None: reading goes on."""
+    if phase not in (None, Phase.HOLD) or answer is False:
+        return None
+    return rule.then if answer else rule.meanwhile
+
+
+def _notices(outcome: Outcome, reminders: Sequence[str]) -> tuple[str, ...]:
+    """Notices of this rule and of reminding ones.
+
+    None to a message that is refused or dropped, or that is held by a rule without a notice: such a sender may be
+    anybody (AR-13), and a reminder would tell him that his message was delivered.
+    """
+    disposition: Disposition = outcome.disposition
+    if not (isinstance(disposition, Relay) or (isinstance(disposition, Hold) and outcome.notice)):
+        return ()
+    return tuple(dict.fromkeys(notice for notice in (outcome.notice, *reminders) if notice))
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Decisions that one DATA reply can tell."""
+
+    reply: Reply | None  # the refusal of the whole transaction; None: carry the decisions out, none of which refuses
+    decisions: tuple[Decision, ...]  # one per recipient, in the order given
+
+
+def settle(decisions: Sequence[Decision]) -> Settled:
+    """Fit many decisions to one reply (docs/decisions/010-mixed-verdicts.md).
+
+    A temporary refusal refuses all: nothing is kept yet, so a retry costs nothing. Where all are refused the first reply
+    is given. A permanent refusal beside an acceptance is held for a person: it must not vanish behind a 250.
+    """
+    refusals = [decision.disposition.reply for decision in decisions if isinstance(decision.disposition, Refuse)]
+    temporary = next((reply for reply in refusals if reply.is_temporary), None)
+    if temporary or (refusals and len(refusals) == len(decisions)):
+        return Settled(temporary or refusals[0], tuple(decisions))
+    return Settled(None, tuple(_kept(decision) for decision in decisions))
+
+
+def _kept(decision: Decision) -> Decision:
+    if not isinstance(decision.disposition, Refuse):
+        return decision
+    return replace(decision, disposition=Hold(REFUSED_IN_MIXED), notices=())

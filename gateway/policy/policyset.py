@@ -1,0 +1,40 @@
+"""One immutable set of policy files, read and checked: what a transaction begins with and keeps to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from gateway.envelope.address import Mailbox
+from gateway.identity.grounds import Grounds
+from gateway.policy.directive import Directive
+from gateway.policy.patterns import domain_matches
+from gateway.policy.route import Route
+from gateway.policy.rules import Rule
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySet:
+    authserv_id: str
+    timezone: ZoneInfo
+    own_domains: tuple[str, ...]  # exact, or "*.domain"
+    official_domains: tuple[str, ...]
+    routes: Mapping[str, Route]
+    rules: tuple[Rule, ...]  # total: the last one always applies
+    grounds: Grounds  # what identification needs
+    directives: Mapping[str, Directive]  # by id
+    templates: Mapping[str, str] = field(default_factory=dict)  # name without ".j2" to text
+    generation: int = 0
+    digest: str = ""  # SHA-256 over all files, hex
+
+    def accepts(self, mailbox: Mailbox) -> bool:
+        """Whether mail for this forward-path is ours; <postmaster> without a domain always is (RFC 5321 §4.5.1)."""
+        if not mailbox.domain:
+            return mailbox.local_part.lower() == "postmaster"
+        return any(domain_matches(pattern, mailbox.domain) for pattern in self.own_domains)
+
+    def day(self, now: datetime) -> date:
+        """The local day at this moment, by the policy's time zone: rollouts and dated rows change at its midnight."""
+        return now.astimezone(self.timezone).date()

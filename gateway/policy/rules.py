@@ -1,0 +1,77 @@
+"""Rules as they are read at work: compiled conditions, what follows, and the days of the pilot phase."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+
+from gateway.envelope.reply import Reply
+from gateway.identity.identity import Unit
+from gateway.policy.decision import Disposition, Refuse
+from gateway.policy.match import Match
+
+
+class Phase(StrEnum):
+    """Where a rule stands in its rollout."""
+
+    OFF = "off"  # before its first day
+    OBSERVE = "observe"  # recorded, reading goes on
+    REMIND = "remind"  # its notice is sent, reading goes on
+    HOLD = "hold"  # the rule applies
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """First days of the phases; None: this phase does not come."""
+
+    observe: date | None = None
+    remind: date | None = None
+    hold: date | None = None
+
+    def phase(self, day: date) -> Phase:
+        """The last phase that has begun."""
+        for first, phase in ((self.hold, Phase.HOLD), (self.remind, Phase.REMIND), (self.observe, Phase.OBSERVE)):
+            if first and first <= day:
+                return phase
+        return Phase.OFF
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Days for everybody, for kinds of units and for single units: the most particular ones count."""
+
+    days: Days
+    unit_kinds: Mapping[str, Days] = field(default_factory=dict)
+    units: Mapping[str, Days] = field(default_factory=dict)
+
+    def phase(self, day: date, unit: Unit | None) -> Phase:
+        days = self.days
+        if unit:
+            days = self.units.get(unit.id) or self.unit_kinds.get(unit.kind) or days
+        return days.phase(day)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a rule does, and the directive whose notice goes with it ("" for none)."""
+
+    disposition: Disposition
+    notice: str = ""
+
+
+DEFER = Outcome(Refuse(Reply(451, "4.7.1", "The sender cannot be verified at the moment, please try again later")))
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    name: str
+    match: Match
+    then: Outcome
+    meanwhile: Outcome | None = DEFER  # while the answer is not knowable; None: go on reading
+    schedule: Schedule | None = None  # None: in force
+
+    def phase(self, day: date, unit: Unit | None) -> Phase | None:
+        """The phase on this local day for this unit; None where the rule has no rollout."""
+        return self.schedule.phase(day, unit) if self.schedule else None

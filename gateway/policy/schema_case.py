@@ -1,0 +1,118 @@
+"""cases/*.yaml as typed models: golden cases that every reload must pass. Field docstrings: English, an empty line, Vietnamese."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from gateway.policy.model import Model
+from gateway.policy.schema_when import LevelWord
+from gateway.policy.values import Address, Many, Moment, Word, wrong
+
+
+class Expectation(Model):
+    """What must come out; what is not given is not looked at.
+
+    Kết quả phải đạt; mục nào không ghi thì không kiểm tra."""
+
+    rule: Word | None = None
+    """The rule that decides.
+
+    Quy tắc được áp dụng."""
+    disposition: Literal["relay", "hold", "refuse", "defer", "discard"] | None = None
+    """What happens; `defer` is a temporary refusal.
+
+    Cách xử lý; defer là hẹn gửi lại sau."""
+    reason: Word | None = None
+    """Reason of the hold.
+
+    Lý do giữ lại."""
+    notice: Word | None = None
+    """The directive of the notice, or `none`.
+
+    Văn bản của thư thông báo, hoặc none."""
+    unit: Word | None = None
+    """Id of the unit that is named, or `none`.
+
+    Mã đơn vị gửi, hoặc none."""
+    observed: Many[Word] | None = None
+    """Rules that match in an early phase.
+
+    Các quy tắc thỏa mãn nhưng còn ở giai đoạn ghi nhận hoặc nhắc nhở."""
+
+    @model_validator(mode="after")
+    def _something(self) -> Expectation:
+        if not self.model_fields_set:
+            raise wrong("expect needs rule, disposition or notice", "expect cần có rule, disposition hoặc notice")
+        return self
+
+
+class GoldenCase(Model):
+    """One message and what the policy must do with it.
+
+    Một thư mẫu và kết quả phải đạt."""
+
+    name: Word
+    """What the case shows.
+
+    Nội dung tình huống."""
+    at: Moment | None = None
+    """When it arrives; default: now.
+
+    Thời điểm nhận; mặc định: hiện tại."""
+    sender: Annotated[str, Field(alias="from")] = ""
+    """The From field: `Tên <hộp thư>`.
+
+    Trường From."""
+    to: Address
+    """The recipient.
+
+    Người nhận."""
+    reverse_path: Literal["null"] | Address | None = None
+    """The envelope's reverse-path; default: the author.
+
+    Địa chỉ trả về; mặc định: người gửi."""
+    level: LevelWord = "claimed"
+    """How well the Author Domain is proven.
+
+    Mức chứng thực tên miền người gửi."""
+    pending: bool = False
+    """DNS has not answered: the level may still rise.
+
+    DNS chưa trả lời: mức chứng thực có thể cao hơn."""
+    subject: str = ""
+    """Subject.
+
+    Tiêu đề."""
+    body: str = ""
+    """Text.
+
+    Nội dung."""
+    attachments: Many[Word] = ()
+    """File names.
+
+    Tên các tệp đính kèm."""
+    headers: Annotated[dict[str, str], Field(default_factory=dict)]
+    """More header fields.
+
+    Các trường tiêu đề khác."""
+    message: str | None = None
+    """The whole message as text, instead of from, subject, body, attachments and headers.
+
+    Toàn bộ thư dạng văn bản, thay cho các mục trên."""
+    expect: Expectation
+    """What must come out.
+
+    Kết quả phải đạt."""
+
+
+class CaseFile(Model):
+    """A file of golden cases.
+
+    Tệp các tình huống kiểm tra."""
+
+    cases: Many[GoldenCase]
+    """The cases.
+
+    Các tình huống."""

@@ -1,0 +1,123 @@
+"""What every part of the store stands on: the writer, the readers, the blobs, and the rules that bind them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import Connection
+
+from gateway.ports import StoreError
+from gateway.store.blobs import Blobs
+from gateway.store.engine import reading_engine, writing_engine
+from gateway.store.faults import Health, Mark, fault_of
+from gateway.store.migrate import bring_up_to_date
+from gateway.store.owner import Owner
+from gateway.store.queries import blob_needed
+from gateway.store.spill import Spill
+from gateway.store.writer import ANSWERS, Writer
+
+T = TypeVar("T")
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _no_mark(_: str) -> None:
+    """In production nothing happens at the marked points."""
+
+
+class Core:
+    """One open database with its blobs. Opening blocks, may migrate, and raises CannotStart or OSError."""
+
+    def __init__(
+        self,
+        database: Path,
+        state: Path,
+        *,
+        keys: Sequence[bytes] = (),
+        clock: Clock = utc_now,
+        mark: Mark = _no_mark,
+    ) -> None:
+        state.mkdir(parents=True, exist_ok=True)
+        self.database = database
+        self.state = state
+        self.clock = clock
+        self.health = Health()
+        self._mark = mark
+        self._engine = writing_engine(database)
+        bring_up_to_date(self._engine, database)
+        self.dialect = self._engine.dialect.name
+        self.owner = Owner(state / "owners")
+        self.blobs = Blobs(state / "blobs", keys, mark)
+        self.spill = Spill(state)
+        self._readers = reading_engine(database)
+        self._threads = ThreadPoolExecutor(4, thread_name_prefix="store")
+        self.writer = Writer(self._engine, self.health, mark)
+
+    async def close(self) -> None:
+        """Finish what is queued and let go of the database."""
+        await asyncio.to_thread(self.writer.close)
+        self._threads.shutdown(wait=True)
+        self._readers.dispose()
+        self._engine.dispose()
+        self.owner.close()
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in the writer; returns after the commit is durable. Raises StoreError and what `work` answers."""
+        return await self.writer.submit(work)
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in one snapshot, in a thread. Raises StoreError and what `work` answers."""
+        return await self.in_thread(self._read, work)
+
+    def _read(self, work: Callable[[Connection], T]) -> T:
+        with self._readers.connect() as connection:
+            return work(connection)
+
+    async def in_thread(self, function: Callable[..., T], *arguments: object) -> T:
+        """Run something that blocks, with its failures as StoreError."""
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._threads, function, *arguments)
+        except ANSWERS:
+            raise
+        except Exception as error:
+            if function == self._read:  # a read that fails leaves nothing in doubt
+                raise fault_of(error).error() from error
+            raise self.health.note(error) from error
+
+    async def drop_blobs(self, digests: Iterable[str]) -> int:
+        """Delete the blobs that no row needs; returns how many.
+
+        Each in a transaction of its own: the write lock keeps other processes from adding a row meanwhile, and a row
+        that is deleted in the same group could come back when that group's commit fails.
+        """
+
+        def drop(connection: Connection, digest: str) -> bool:
+            if blob_needed(connection, digest) or not self.blobs.exists(digest):
+                return False
+            self.blobs.remove(digest)
+            return True
+
+        dropped = 0
+        for digest in digests:
+            dropped += await self.writer.submit(lambda connection, d=digest: drop(connection, d), alone=True)
+        return dropped
+
+    def drop_blobs_later(self, digests: Iterable[str]) -> None:
+        """The same without waiting; what fails is left to the sweep."""
+        task = asyncio.ensure_future(self._drop_quietly([digest for digest in digests if digest]))
+        self._dropping = getattr(self, "_dropping", set()) | {task}
+
+    async def _drop_quietly(self, digests: Sequence[str]) -> None:
+        try:
+            await self.drop_blobs(digests)
+        except StoreError:  # counted by the health; orphans are swept after 36 hours
+            return

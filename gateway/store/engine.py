@@ -1,0 +1,70 @@
+"""SQLite engines: one for the writer thread, one for readers (safety R-5)."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.pool import QueuePool
+
+BUSY_TIMEOUT: Final = 5_000  # milliseconds another process may keep the write lock before we answer 451 (F-24)
+CHECKPOINT_PAGES: Final = 4_000
+WAL_KEPT: Final = 64 * 1024 * 1024  # octets of a write-ahead log that are not given back
+
+
+def writing_engine(database: Path) -> Engine:
+    """WAL with synchronous=FULL: NORMAL may lose a commit that was answered 250 when the power fails."""
+    engine = _engine(database, connections=1)
+
+    @event.listens_for(engine, "connect")
+    def _pragmas(connection: sqlite3.Connection, _: object) -> None:
+        for pragma in (
+            f"busy_timeout={BUSY_TIMEOUT}",
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            f"wal_autocheckpoint={CHECKPOINT_PAGES}",
+            f"journal_size_limit={WAL_KEPT}",
+            "trusted_schema=OFF",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # a read that becomes a write could fail half-way
+
+    return engine
+
+
+def reading_engine(database: Path) -> Engine:
+    """Connections that cannot write, each read in one snapshot."""
+    engine = _engine(database, connections=2)
+
+    @event.listens_for(engine, "connect")
+    def _pragmas(connection: sqlite3.Connection, _: object) -> None:
+        connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT}")
+        connection.execute("PRAGMA query_only=ON")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+    return engine
+
+
+def _engine(database: Path, connections: int) -> Engine:
+    engine = create_engine(
+        URL.create("sqlite", database=str(database)),
+        poolclass=QueuePool,
+        pool_size=connections,
+        max_overflow=0,
+        connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT / 1000},
+    )
+
+    @event.listens_for(engine, "connect")
+    def _no_implicit_transactions(connection: sqlite3.Connection, _: object) -> None:
+        connection.isolation_level = None  # BEGIN is ours
+
+    return engine

@@ -1,0 +1,47 @@
+"""Statements used in more than one place, or so often that they are built once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlalchemy import Connection, Table, bindparam, func, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql import Executable
+
+from gateway.quarantine.entry import State
+from gateway.store.schema import OutState, entries, outbox, records
+
+BODY_STATES = ("waiting", "due", "leased", "unknown")  # of outbox rows whose blob may still be sent
+
+
+def insert_new(dialect: str, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """An INSERT that can say ON CONFLICT, which each database spells in a class of its own."""
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+
+
+INSERT_RECORD: Mapping[str, Executable] = {
+    dialect: insert_new(dialect, records).on_conflict_do_nothing(index_elements=["id"])
+    for dialect in ("sqlite", "postgresql")
+}
+
+ENTRY_HELD: Executable = (
+    update(entries)
+    .where(
+        entries.c.id == bindparam("settled"),
+        or_(entries.c.state == State.PENDING.value, entries.c.state == State.UNCERTAIN.value),
+    )
+    .values(state=State.HELD.value, note="")
+)
+
+OUTGOING_DUE: Executable = (
+    update(outbox)
+    .where(outbox.c.cause == bindparam("settled"), outbox.c.state == OutState.WAITING.value)
+    .values(state=OutState.DUE.value)
+)
+
+
+def blob_needed(connection: Connection, digest: str) -> bool:
+    """Whether any row still needs the blob."""
+    held = select(func.count()).select_from(entries).where(entries.c.digest == digest, entries.c.has_body == 1)
+    sent = select(func.count()).select_from(outbox).where(outbox.c.digest == digest, outbox.c.state.in_(BODY_STATES))
+    return bool(connection.scalar(held)) or bool(connection.scalar(sent))

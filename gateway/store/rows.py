@@ -1,0 +1,81 @@
+"""Values as rows: which of their facts are columns."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from gateway.envelope.folding import fold
+from gateway.ports import Outgoing, OutgoingKind, Settlement
+from gateway.quarantine.entry import Entry
+from gateway.register.record import Record
+from gateway.register.search import haystack
+from gateway.store.codec import clean, dumps, micros
+from gateway.store.schema import OutState
+
+HELD = "held"  # the fate of a recipient whose copy we keep
+
+
+def entry_row(entry: Entry, owner: str, digest: str) -> dict[str, Any]:
+    return {
+        "id": entry.id,
+        "state": entry.state.value,
+        "merge_key": entry.merge_key,
+        "owner": owner,
+        "held_at": micros(entry.held_at),
+        "retain_until": micros(entry.retain_until),
+        "moved_at": micros(entry.held_at),
+        "unit_id": clean(entry.unit_id),
+        "reason": clean(entry.reason),
+        "rule": clean(entry.rule),
+        "author": clean(entry.author.lower()),
+        "folded": fold(f"{entry.subject}\n{entry.author}\n{entry.author_name}\n{entry.unit_name}"),
+        "digest": digest,
+        "has_body": 1,
+        "note": clean(entry.note),
+        "plain": dumps(entry),
+    }
+
+
+def outgoing_row(outgoing: Outgoing, state: OutState, now: datetime, owner: str = "") -> dict[str, Any]:
+    notified = outgoing.kind is OutgoingKind.NOTICE and outgoing.recipients
+    return {
+        "id": outgoing.id,
+        "kind": outgoing.kind.value,
+        "state": state.value,
+        "cause": outgoing.cause,
+        "owner": owner,
+        "target": clean(outgoing.recipients[0].mailbox.key) if notified else "",
+        "digest": outgoing.digest,
+        "attempts": 0,
+        "first_due": micros(now),
+        "next_attempt": micros(now),
+        "lease_until": 0,
+        "reply": "",
+        "plain": dumps(replace(outgoing, content=b"")),
+        "content": outgoing.content,
+    }
+
+
+def record_row(record: Record) -> dict[str, Any]:
+    return {
+        "id": record.id,
+        "received_at": micros(record.received_at),
+        "unit_id": clean(record.unit_id),
+        "level": record.level,
+        "provider": record.provider,
+        "author": clean(record.author.lower()),
+        "administrative": int(record.administrative),
+        "document_kind": clean(record.document_kind),
+        "document_numbers": "".join(f" {fold(number)} \n" for number in record.document_numbers),
+        "held": int(any(fate == HELD for _, fate, _ in record.fates)),
+        "notice": clean(record.notice),
+        "folded": haystack(record),
+        "plain": dumps(record),
+    }
+
+
+def spill_line(settlement: Settlement) -> bytes:
+    """One line of the spill file; JSON escapes every line break."""
+    return dumps(settlement).encode() + b"\n"

@@ -1,0 +1,187 @@
+"""One thread that writes: jobs that wait together are committed together, with one fsync (group commit).
+
+Each job runs in a savepoint of its own, so that one that fails takes no other with it. A caller hears of its job only
+after the commit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.sql import Executable
+
+from gateway import metrics
+from gateway.ports import StoreError
+from gateway.quarantine.entry import MoveRefused, UnknownEntry
+from gateway.store.blobs import BlobMissing
+from gateway.store.faults import Health, Mark, fails_group
+
+GROUP_MAX: Final = 256  # jobs in one transaction
+ANSWERS: Final = (StoreError, MoveRefused, UnknownEntry, BlobMissing)  # a job says no: the store is well
+
+T = TypeVar("T")
+Rows = Sequence[tuple[Executable, Mapping[str, object]]]  # statements that are the same in many jobs
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    future: asyncio.Future[Any]
+    loop: asyncio.AbstractEventLoop
+    work: Callable[[Connection], Any] | None = None
+    rows: Rows = ()
+    alone: bool = False
+    result: Any = None
+    error: BaseException | None = None
+
+
+class Writer:
+    """The only writer of this process. Methods are called in the event loop; statements run in the thread."""
+
+    def __init__(self, engine: Engine, health: Health, mark: Mark) -> None:
+        self._engine = engine
+        self._health = health
+        self._mark = mark
+        self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._next: _Job | None = None
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
+        self._thread.start()
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def submit(self, work: Callable[[Connection], T], *, alone: bool = False) -> asyncio.Future[T]:
+        """Run `work` in a savepoint; the future ends after the commit. `alone`: in a transaction of its own.
+
+        Raises StoreError, at once or in the future.
+        """
+        return self._put(work=work, alone=alone)
+
+    def submit_rows(self, rows: Rows) -> asyncio.Future[None]:
+        """Execute these statements; those of many jobs are executed as one, which is most of the speed."""
+        return self._put(rows=rows)
+
+    def close(self) -> None:
+        """Finish what is queued, then end the thread. Blocks."""
+        self._stopping = True
+        self._queue.put(None)
+        self._thread.join()
+
+    def _put(self, **what: Any) -> asyncio.Future[Any]:
+        if self._stopping:
+            raise self._health.note(RuntimeError("the store is closed"))
+        self._health.check()
+        loop = asyncio.get_running_loop()
+        job = _Job(loop.create_future(), loop, **what)
+        self._queue.put(job)
+        return job.future
+
+    # ---- in the thread ----------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while group := self._collect():
+            started = perf_counter()
+            try:
+                self._commit(group)
+            except Exception as error:
+                failure = self._health.note(error)
+                failure.__cause__ = error
+                for job in group:
+                    job.error = failure
+            metrics.store_seconds.observe(perf_counter() - started)
+            _answer(group)
+
+    def _collect(self) -> list[_Job]:
+        """What waits now, up to GROUP_MAX; empty at the end."""
+        first, self._next = self._next or self._queue.get(), None
+        if first is None or first.alone:
+            return [first] if first else []
+        group = [first]
+        while len(group) < GROUP_MAX:
+            try:
+                job = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if job is None:
+                self._queue.put(None)
+                break
+            if job.alone:
+                self._next = job
+                break
+            group.append(job)
+        return group
+
+    def _commit(self, group: list[_Job]) -> None:
+        self._health.check()
+        with self._engine.connect() as connection:
+            with connection.begin():
+                self._rows_together(connection, [job for job in group if job.rows])
+                for job in group:
+                    if job.work is not None:
+                        _attempt(connection, job, job.work, self._health)
+                self._mark("before commit")
+            self._mark("after commit")
+
+    def _rows_together(self, connection: Connection, jobs: list[_Job]) -> None:
+        """All rows of all jobs at once; when any is refused, job by job to find out whose it was."""
+        if not jobs:
+            return
+        together = _Job(jobs[0].future, jobs[0].loop)
+        _attempt(connection, together, lambda c: _execute(c, [rows for job in jobs for rows in job.rows]))
+        if together.error is not None:
+            for job in jobs:
+                _attempt(connection, job, lambda c, rows=job.rows: _execute(c, rows), self._health)
+
+
+def _execute(connection: Connection, rows: Rows) -> None:
+    many: dict[Executable, list[Mapping[str, object]]] = {}
+    for statement, values in rows:
+        many.setdefault(statement, []).append(values)
+    for statement, values_of_all in many.items():
+        connection.execute(statement, values_of_all)
+
+
+def _attempt(
+    connection: Connection, job: _Job, work: Callable[[Connection], Any], health: Health | None = None
+) -> None:
+    try:
+        with connection.begin_nested():
+            job.result = work(connection)
+    except Exception as error:
+        if fails_group(error):
+            raise
+        if health is None or isinstance(error, ANSWERS):
+            job.error = error
+        else:
+            job.error = health.note(error)
+            job.error.__cause__ = error
+
+
+def _answer(group: list[_Job]) -> None:
+    """Wake the callers: one call into each event loop."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
+    for job in group:
+        by_loop.setdefault(job.loop, []).append(job)
+    for loop, jobs in by_loop.items():
+        try:
+            loop.call_soon_threadsafe(_wake, jobs)
+        except RuntimeError:  # the loop is closed: what was written stays written, and nobody waits to hear it
+            continue
+
+
+def _wake(jobs: list[_Job]) -> None:
+    for job in jobs:
+        if job.future.done():  # the caller was cancelled meanwhile; its write stands
+            continue
+        if job.error is not None:
+            job.future.set_exception(job.error)
+        else:
+            job.future.set_result(job.result)
