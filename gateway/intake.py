@@ -57,7 +57,11 @@ class Transit:
         """Open the downstream transaction; DNS is asked meanwhile for what SPF will want."""
         self.reverse_path, self.parameters = reverse_path, parameters
         cache = self.world.resolver.cache
-        asked = [question for question in early_questions(self.client, reverse_path) if cache.get(question) is None]
+        asked = [
+            question
+            for question in early_questions(self.client, self.client.helo, reverse_path)
+            if cache.get(question) is None
+        ]
         if asked:
             self._early = asyncio.ensure_future(self.world.resolver.answer(asked))
         self._session = self.world.downstream.begin(self.policy.routes["main"], self.client)

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ParamSpec, TypeVar
+from typing import Literal, ParamSpec, TypeVar
 
 from gateway import maillog, metrics
 from gateway.envelope.message import Message
@@ -23,7 +23,7 @@ from gateway.evidence.authres import write as authentication_results
 from gateway.evidence.result import Evidence
 from gateway.evidence.zone import Answer, Layered, Outcome, Question
 from gateway.notices import Notices
-from gateway.policy.decision import Discard, Hold, Relay
+from gateway.policy.decision import Discard, Disposition, Hold, Refuse, Relay
 from gateway.policy.judge import Judgement, judge
 from gateway.policy.parse import PolicySet
 from gateway.policy.plan import Group, groups
@@ -222,19 +222,22 @@ def _outgoing(world: World, passage: Passage, route: str, paths: Sequence[Forwar
 
 
 def _fates(judgement: Judgement, queued: set[str]) -> list[Fate]:
-    fates = []
-    for path, decision in judgement.decisions:
-        match decision.disposition:
-            case Hold():
-                verb = "held"
-            case Discard():
-                verb = "discarded"
-            case Relay():
-                verb = "queued" if path.mailbox.key in queued else "relayed"
-            case _:
-                verb = "refused"
-        fates.append(Fate(str(path.mailbox), verb, decision.rule))
-    return fates
+    return [
+        Fate(str(path.mailbox), _verb(decision.disposition, path.mailbox.key in queued), decision.rule)
+        for path, decision in judgement.decisions
+    ]
+
+
+def _verb(disposition: Disposition, is_queued: bool) -> Literal["relayed", "held", "queued", "discarded", "refused"]:
+    match disposition:
+        case Hold():
+            return "held"
+        case Discard():
+            return "discarded"
+        case Relay():
+            return "queued" if is_queued else "relayed"
+        case Refuse():
+            return "refused"
 
 
 def _refuse(transaction: Transaction, judgement: Judgement, reply: Reply) -> Reply:

@@ -80,7 +80,7 @@ async def serve(
     `spool` holds messages of more than 1 MiB while they are in flight, as files without a name.
     """
     loop = asyncio.get_running_loop()
-    spool.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make_folder(spool)
     shared = Shared(SmtpSession, settings, reception, hostname=hostname, spool=spool, loop=loop)
     listeners = list(sockets) if sockets is not None else open_listeners(settings.listen)
     servers = []
@@ -90,6 +90,10 @@ async def serve(
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         servers.append(await loop.create_server(lambda: SmtpSession(shared), sock=listener, backlog=BACKLOG))
     return Door(shared, servers)
+
+
+def _make_folder(spool: Path) -> None:
+    spool.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def open_listeners(places: Sequence[str]) -> list[socket.socket]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, cast
 
 from gateway import maillog, metrics
 from gateway.endpoint import refusal as say
@@ -111,7 +111,7 @@ class Admission(Connection):
             self._enter(Origin(told.address, told.port or 0))
         elif told.port is not None:
             self._origin = Origin(before.address, told.port)
-        self._told = told
+        self._told = self._told.and_then(told)
         await self._forget()
         self._say(self.shared.greeting)
 
@@ -120,7 +120,8 @@ class Admission(Connection):
             raise Refusal(say.NOT_RECOGNIZED)
         if self._in_transaction:
             raise Refusal(say.NESTED_MAIL)
-        self._forwarded = {f"forwarded_{name}": value for name, value in parse_xforward(argument).items()}
+        told = {f"forwarded_{name}": value for name, value in parse_xforward(argument).items()}
+        self._forwarded = {**self._forwarded, **told}  # Postfix tells it in several commands
         self._say(say.DONE)
 
     @property
@@ -143,16 +144,18 @@ class Admission(Connection):
         await self._flush()
         self._expect_silence()  # nothing is awaited from here until the transport has changed hands
         self._reset_timeout(HANDSHAKE_SECONDS + 5)
+        clear: Any = self.transport
         try:
-            transport = await self.loop.start_tls(
-                self.transport, self, context, server_side=True, ssl_handshake_timeout=HANDSHAKE_SECONDS
+            transport: Any = await self.loop.start_tls(
+                clear, self, context, server_side=True, ssl_handshake_timeout=HANDSHAKE_SECONDS
             )
         except OSError:
             metrics.connections.labels("tls-failed").inc()
             raise
         if transport is None:
             raise ConnectionResetError("the client left during the handshake")
-        self.transport = self._writer._transport = self._reader._transport = transport
+        reader, writer = cast("Any", self._reader), cast("Any", self._writer)
+        self.transport = writer._transport = reader._transport = transport
         cipher = transport.get_extra_info("cipher") or ("", "", 0)
         session.ssl = {"version": transport.get_extra_info("ssl_object").version(), "cipher": cipher[0]}
 

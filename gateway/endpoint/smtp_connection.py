@@ -91,8 +91,9 @@ class Connection(SMTP):
         self._timer_at = -math.inf  # this wake-up is the last; no other is armed in its place
 
     def _abort(self) -> None:
-        if self.transport is not None:
-            self.transport.abort()
+        transport: Any = self.transport
+        if transport is not None:
+            transport.abort()
 
     # ---- one timer, armed anew only when it wakes too early -----------------------------------------------------
 

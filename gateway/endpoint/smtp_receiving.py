@@ -12,6 +12,7 @@ from gateway.endpoint.budget import Budget
 from gateway.endpoint.heard import acknowledged
 from gateway.endpoint.refusal import Refusal
 from gateway.endpoint.smtp_admission import Admission
+from gateway.endpoint.smtp_connection import GRACE
 from gateway.endpoint.smtp_data import END_OF_DATA, Body
 from gateway.endpoint.transactions import OpenTransaction
 from gateway.envelope.message import Message
@@ -24,6 +25,7 @@ class Receiving(Admission):
     """A session that takes messages."""
 
     _mail: OpenTransaction | None = None
+    _broken: Reply | None = None  # our 451 to MAIL or RCPT, for as long as the client may think the transaction open
     _budget: Budget
 
     @property
@@ -35,7 +37,7 @@ class Receiving(Admission):
         if argument:
             raise Refusal(say.NO_ARGUMENT)
         if mail is None:
-            raise Refusal(say.MAIL_FIRST)
+            raise self._without_mail()
         if not mail.forward_paths:
             if not mail.refused:
                 raise Refusal(say.RCPT_FIRST)
@@ -49,6 +51,8 @@ class Receiving(Admission):
             max_size=int(settings.max_size), max_line=settings.max_line, memory=shared.memory, spool=shared.spool
         )
         try:
+            # The CRLF of the DATA line counts as the first half of an end of data that comes at once: put it back.
+            self._reader.feed_data(b"\r\n")
             self._say(say.START_MAIL_INPUT)
             await self._flush()
             await self._receive(body)
@@ -60,13 +64,8 @@ class Receiving(Admission):
     async def _receive(self, body: Body) -> None:
         """Read up to the end of data. Raises Refusal, IncompleteReadError, OSError."""
         reader, now = self._reader, self.loop.time()
-        # Late, but not too late: the CRLF of the DATA line counts as the first half of an end of data that comes at once.
-        # What the client sent meanwhile is behind 354 and is the message.
-        early = bytes(self._buffered)
-        self._buffered.clear()
-        reader.feed_data(b"\r\n" + early)
-        self._data_from, self._heard_at = (now, self._received - len(early)), now
-        self._reset_timeout(min(60.0, self._timeout_duration))
+        self._data_from, self._heard_at = (now, self._received), now
+        self._reset_timeout(min(GRACE, self._timeout_duration))
         try:
             while True:
                 try:
@@ -98,9 +97,10 @@ class Receiving(Admission):
         if body.bare:
             mail.note_bare()
         reply = await mail.data(message)
-        if reply.is_positive:
-            self._budget.refill()
-        if not await self._give(reply) and reply.is_positive:
+        if not reply.is_positive:
+            raise Refusal(reply)
+        self._budget.refill()
+        if not await self._give(reply):
             await mail.unheard()
 
     async def _give(self, reply: Reply) -> bool:
@@ -117,8 +117,15 @@ class Receiving(Admission):
         transport = self.transport
         return await acknowledged(transport.get_extra_info("socket") if transport else None)
 
+    def _without_mail(self) -> Refusal:
+        """Why RCPT and DATA find no transaction. Where we broke it, what a client pipelined behind is 451, not 503:
+        it must not bounce a recipient for our fault."""
+        broken, self._broken = self._broken, None
+        return Refusal(broken or say.MAIL_FIRST)
+
     async def _end_transaction(self) -> None:
         """Abandon what is open."""
+        self._broken = None
         mail, self._mail = self._mail, None
         if mail is not None:
             await mail.abandon()

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import math
 import secrets
+from collections.abc import Awaitable
 from typing import Any, Final
 
 from gateway import metrics
@@ -96,7 +97,7 @@ class SmtpSession(Receiving):
             try:
                 await self._obey()
             except Refusal as refusal:
-                if refusal.close:
+                if refusal.close or refusal.reply.code == 421:
                     return self.hang_up(refusal.reply)
                 self._say(refusal.reply)
                 if refusal.reply.is_permanent:
@@ -168,6 +169,7 @@ class SmtpSession(Receiving):
         if not self.shared.disk.is_enough(self.loop.time()) or not self.shared.memory.has_room:
             raise Refusal(STORAGE_ERROR)
         client = self._client(utf8=utf8)
+        self._broken = None
         self._mail = OpenTransaction(self.shared.reception, client, utf8=utf8, forwarded=self._forwarded)
         reply = await self._asked(self._mail.mail(path.mailbox, parameters))
         if not reply.is_positive:
@@ -178,7 +180,7 @@ class SmtpSession(Receiving):
     async def smtp_RCPT(self, argument: str) -> None:
         mail = self._mail
         if mail is None:
-            raise Refusal(say.MAIL_FIRST)
+            raise Refusal(self._broken or say.MAIL_FIRST)
         try:
             path = parse_forward_path(_after(argument, "TO:", say.RCPT_SYNTAX), utf8=mail.utf8)
         except AddressError as error:
@@ -197,14 +199,14 @@ class SmtpSession(Receiving):
             raise Refusal(reply)
         self._say(reply)
 
-    async def _asked(self, answer: Any) -> Reply:
-        """The pipeline's reply to MAIL or RCPT; where it broke, or gave what is no such reply, the transaction is over."""
+    async def _asked(self, answer: Awaitable[Reply]) -> Reply:
+        """The pipeline's reply to MAIL or RCPT; where the pipeline broke, the transaction is over."""
         try:
-            reply: Reply = await answer
-        except Refusal:
+            return await answer
+        except Refusal as refusal:
             await self._end_transaction()
+            self._broken = refusal.reply
             raise
-        return reply
 
     # ---- the rest -----------------------------------------------------------------------------------------------
 

@@ -77,9 +77,8 @@ class OpenTransaction:
     async def refuse(self, reply: Reply, size: int) -> Reply:
         """The door itself refuses the message: log it for every recipient, and give up."""
         for path in self.forward_paths:
-            verb = "deferred" if reply.is_temporary else "refused"
             facts = {"recipient": str(path.mailbox), "reply": str(reply), "place": "smtp", "size": size}
-            maillog.fate(verb, self._intake.id, **facts, **self._forwarded)
+            maillog.fate("deferred" if reply.is_temporary else "refused", self._intake.id, **facts, **self._forwarded)
         await self.abandon()
         return reply.with_id(self._intake.id)
 
@@ -88,6 +87,9 @@ class OpenTransaction:
 
     async def _ask(self, question: Callable[[], Awaitable[Reply]]) -> Reply:
         try:
-            return await question()
+            reply = await question()
+            if reply.code // 100 == 3:
+                raise ValueError(f"a reply that asks for more: {reply}")
         except Exception as error:
             raise Refusal(report_fault(error, self._intake.id)) from error
+        return reply

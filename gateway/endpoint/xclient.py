@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address
 
 from gateway.endpoint.parameters import decode_xtext
@@ -34,6 +34,11 @@ class Told:
     name: str | None = None
     helo: str | None = None
     protocol: str | None = None  # SMTP or ESMTP
+
+    def and_then(self, later: Told) -> Told:
+        """What is known after one more command."""
+        said = {name: value for name in self.__slots__ if (value := getattr(later, name)) is not None}
+        return replace(self, **said)
 
 
 def parse_xclient(text: str) -> Told:

@@ -59,7 +59,7 @@ def _clause(result: MethodResult) -> Any:
 
 def _build(result: MethodResult, properties: list[tuple[str, str]]) -> Any:
     # authres leaves a text with "@" unquoted, so a reason must not hold one; a backslash it does not read back
-    reason = printable(result.reason, REASON_MAX).replace("@", " at ").replace("\\", "/").replace('"', "'")
+    reason = " ".join(printable(result.reason, REASON_MAX).split()).replace("@", " at ").replace("\\", "/").replace('"', "'")
     return _library.core.AuthenticationResult(
         result.method,
         result=result.result,

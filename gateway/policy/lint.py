@@ -22,7 +22,7 @@ class Known:
 
     units: Collection[str]  # ids
     unit_kinds: Collection[str]
-    directives: Mapping[str, Directive]
+    directives: Collection[str]  # ids, those of files with errors too
     templates: Collection[str]
     today: date
 
@@ -115,8 +115,10 @@ def is_ours(pattern: str, own_domains: Collection[str]) -> bool:
     )
 
 
-def lint_directives(known: Known, documents: Mapping[str, Document]) -> Iterator[Problem]:
-    for identifier, directive in known.directives.items():
+def lint_directives(
+    directives: Mapping[str, Directive], documents: Mapping[str, Document], known: Known
+) -> Iterator[Problem]:
+    for identifier, directive in directives.items():
         for i, name in enumerate(directive.templates):
             if name not in known.templates:
                 en, vi = near(name, known.templates)

@@ -146,7 +146,8 @@ def _in_order(phases: Phases, base: Phases | None, path: Path, document: Documen
     named = [(name, getattr(phases, name) or (base and getattr(base, name))) for name in ("observe", "remind", "hold")]
     days = [(name, day) for name, day in named if day and day != "never"]
     for (earlier, day), (later, next_day) in pairwise(days):
-        if next_day < day:
+        mended_here = base is None or getattr(phases, earlier) or getattr(phases, later)
+        if next_day < day and mended_here:
             yield document.problem(
                 (*path, later),
                 next_day,

@@ -9,8 +9,10 @@ from datetime import date
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
+from gateway.envelope.address import parse_domain
 from gateway.identity.grounds import Administrative, Grounds
 from gateway.identity.identity import Holding, Unit
+from gateway.identity.provider import FreeProviders
 from gateway.identity.registry import Registry
 from gateway.policy.build import build_route, build_rules
 from gateway.policy.directive import Directive
@@ -44,9 +46,9 @@ def load(files: Mapping[str, str], *, today: date, generation: int = 0) -> tuple
         if name.startswith("templates/") and name.endswith(".j2")
     }
     known = Known(
-        {unit.id for unit in tables.units}, {unit.kind for unit in tables.units}, directives, templates, today
+        {unit.id for unit in tables.units}, {unit.kind for unit in tables.units}, documents.keys(), templates, today
     )
-    problems = [*tables.problems, *lint_directives(known, documents), *_unread(files)]
+    problems = [*tables.problems, *lint_directives(directives, documents, known), *_unread(files)]
     model = _policy(files, known, problems)
     problems.sort()
     if model is None or any(problem.severity == "error" for problem in problems):
@@ -168,7 +170,7 @@ def _policy_set(
         own_domains=model.own_domains,
         official_domains=model.official_domains,
         shared_clouds=model.shared_clouds,
-        trusted_signers=model.trusted_signers,
+        trusted_signers={parse_domain(domain): signers for domain, signers in model.trusted_signers.items()},
         trusted_sealers=model.trusted_sealers,
         administrative=Administrative(
             mailboxes=model.administrative.mailboxes,
@@ -176,8 +178,7 @@ def _policy_set(
             document_number=model.administrative.document_number,
             attachment_types=model.administrative.attachment_types,
         ),
-        free_additions=tables.free_additions,
-        free_removals=tables.free_removals,
+        free=FreeProviders(tables.free_additions, tables.free_removals),
     )
     return PolicySet(
         authserv_id=model.authserv_id,

@@ -67,7 +67,9 @@ def _author(when: When, model: PolicyModel) -> Iterator[Finding]:
         elif pattern == "free-provider":
             possible.add("free-provider")
         else:
-            possible |= {"official", "free-provider", "other"}
+            possible |= {"free-provider", "other"}
+            if pattern != bare and any(is_under(official, bare) for official in model.official_domains):
+                possible.add("official")
     if not possible & set(when.sender):
         yield (
             ("when", "author_domain"),

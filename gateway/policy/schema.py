@@ -10,9 +10,7 @@ from pydantic import Field
 from gateway.policy.model import Model
 from gateway.policy.schema_then import Rollout, Then, ThenOrWord
 from gateway.policy.schema_when import When
-from gateway.policy.values import AddressPattern, Domain, DomainPattern, Extension, Many, Word
-
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,59}$")]
+from gateway.policy.values import AddressPattern, Domain, DomainPattern, Extension, Many, Slug, Word
 
 
 class RouteModel(Model):
@@ -74,7 +72,7 @@ class RuleModel(Model):
 
     Quy tắc được xét từ trên xuống; quy tắc đầu tiên thỏa mãn được áp dụng; quy tắc cuối phải luôn đúng."""
 
-    name: Name
+    name: Slug
     """A name, once in the file: small letters, digits, hyphens.
 
     Tên duy nhất: chữ thường không dấu, chữ số, gạch ngang."""

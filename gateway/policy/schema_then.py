@@ -9,7 +9,18 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from gateway.envelope.reply import Reply
 from gateway.policy.model import Model
-from gateway.policy.values import Address, Many, PhaseDay, Span, Word, wrong
+from gateway.policy.values import (
+    Address,
+    EnhancedCode,
+    Many,
+    PhaseDay,
+    ReplyText,
+    Slug,
+    Span,
+    SubjectPrefix,
+    Word,
+    wrong,
+)
 
 TAGS: Final = ("unit-headers",)
 _DETAIL = re.compile(r"[A-Za-z0-9_.-]{1,40}\Z")
@@ -36,7 +47,7 @@ class RelayThen(Model):
     """What is written on it: `unit-headers`.
 
     Thông tin ghi thêm vào tiêu đề thư: unit-headers."""
-    subject_prefix: Annotated[str, Field(max_length=40, pattern=r"^[^\r\n\x00]*$")] = ""
+    subject_prefix: SubjectPrefix = ""
     """Put before the subject. It breaks the sender's DKIM signature: better use tags.
 
     Thêm vào trước tiêu đề thư; làm hỏng chữ ký DKIM, nên dùng tags."""
@@ -62,7 +73,7 @@ class HoldThen(Model):
 
     Giữ thư lại để văn thư xem xét."""
 
-    reason: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+    reason: Slug
     """A short word of yours, for lists and statistics: free-provider.
 
     Lý do ngắn (chữ thường không dấu, nối bằng gạch ngang), dùng để thống kê."""
@@ -77,7 +88,7 @@ class RefuseThen(Model):
 
     Từ chối nhận thư."""
 
-    text: Annotated[str, Field(min_length=1, max_length=400, pattern=r"^[\x20-\x7e]+$")]
+    text: ReplyText
     """ASCII text of the SMTP reply.
 
     Nội dung trả lời SMTP, không dấu."""
@@ -85,7 +96,7 @@ class RefuseThen(Model):
     """SMTP reply code; 4xx asks the sender to try again.
 
     Mã trả lời SMTP; 4xx là đề nghị gửi lại sau."""
-    enhanced: Annotated[str, Field(pattern=r"^[45]\.\d{1,3}\.\d{1,3}$")] | None = None
+    enhanced: EnhancedCode | None = None
     """Enhanced status code (RFC 3463); default 5.7.1 or 4.7.1.
 
     Mã trạng thái mở rộng; mặc định 5.7.1 hoặc 4.7.1."""
@@ -148,11 +159,11 @@ class Then(Model):
 
 
 def _meanwhile_form(value: object) -> str:
-    return "word" if isinstance(value, str) else "then"
+    return "<word>" if isinstance(value, str) else "<then>"
 
 
 ThenOrWord = Annotated[
-    Annotated[Then, Tag("then")] | Annotated[Literal["defer", "pass"], Tag("word")], Discriminator(_meanwhile_form)
+    Annotated[Then, Tag("<then>")] | Annotated[Literal["defer", "pass"], Tag("<word>")], Discriminator(_meanwhile_form)
 ]
 
 

@@ -19,6 +19,7 @@ from gateway.policy.values import (
     Hours,
     Many,
     Regex,
+    ReversePath,
     SizeTest,
     Word,
     wrong,
@@ -30,7 +31,7 @@ Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
 def _document_form(value: object) -> str:
-    return "yes-no" if isinstance(value, bool) else "kinds"
+    return "<yes-no>" if isinstance(value, bool) else "<kinds>"
 
 
 class TimeWindow(Model):
@@ -101,7 +102,9 @@ class When(Model):
 
     Thư có dấu hiệu là văn bản hành chính gửi đến hay không."""
     document_number: (
-        Annotated[Annotated[bool, Tag("yes-no")] | Annotated[Many[Word], Tag("kinds")], Discriminator(_document_form)]
+        Annotated[
+            Annotated[bool, Tag("<yes-no>")] | Annotated[Many[Word], Tag("<kinds>")], Discriminator(_document_form)
+        ]
         | None
     ) = None
     """Whether it carries a document number, or of which kinds (BC, CV, TTr …).
@@ -135,7 +138,7 @@ class When(Model):
     """Names of header fields of which one is present.
 
     Tên trường tiêu đề có mặt trong thư."""
-    reverse_path: Many[Literal["null"] | AddressPattern] | None = None
+    reverse_path: Many[ReversePath] | None = None
     """The envelope's reverse-path: `null` for <>, or patterns.
 
     Địa chỉ trả về của phong bì: null (rỗng) hoặc mẫu địa chỉ."""

@@ -20,6 +20,8 @@ from gateway.identity.pattern import parse_pattern
 RETAIN_MIN: Final = timedelta(days=1)
 RETAIN_MAX: Final = timedelta(days=1095)
 REGEX_MAX: Final = 1000  # characters of a pattern (safety S-40)
+PREFIX_MAX: Final = 40  # characters
+REPLY_TEXT_MAX: Final = 400  # characters
 REGEX_MEMORY: Final = 1 << 20  # octets that RE2 may use for one pattern
 
 _SPAN = re.compile(r"(\d{1,6}) ?(d|h|w)\Z")
@@ -28,6 +30,8 @@ _UNITS: Final = {None: 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}\Z")
 _HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]|24):([0-5]\d)\Z")
+_ENHANCED = re.compile(r"[45]\.\d{1,3}\.\d{1,3}\Z")
+_SLUG = re.compile(r"[a-z][a-z0-9-]{0,59}\Z")
 _FIELD_NAME = re.compile(r"[\x21-\x39\x3b-\x7e]+\Z")
 
 T = TypeVar("T")
@@ -92,6 +96,44 @@ def read_span(value: object) -> timedelta:
     return span
 
 
+def read_reply_text(value: object) -> str:
+    """The text of an SMTP reply: printable ASCII (RFC 5321 §4.2)."""
+    text = _text(value)
+    if not text.isascii() or not text.isprintable() or len(text) > REPLY_TEXT_MAX:
+        raise wrong(
+            f"an SMTP reply is plain ASCII, at most {REPLY_TEXT_MAX} characters",
+            f"trả lời SMTP chỉ gồm chữ không dấu, dài không quá {REPLY_TEXT_MAX} ký tự",
+        )
+    return text
+
+
+def read_enhanced_code(value: object) -> str:
+    """5.7.1 (RFC 3463)."""
+    text = _text(value)
+    if not _ENHANCED.match(text):
+        raise wrong("expected an enhanced status code like 5.7.1", "cần mã trạng thái mở rộng dạng 5.7.1")
+    return text
+
+
+def read_subject_prefix(value: object) -> str:
+    """A short text on one line."""
+    text = _text(value)
+    if not text.isprintable() or len(text) > PREFIX_MAX:
+        raise wrong(f"one line of at most {PREFIX_MAX} characters", f"chỉ một dòng, không quá {PREFIX_MAX} ký tự")
+    return text
+
+
+def read_slug(value: object) -> str:
+    """A word for lists and statistics: small letters, digits, hyphens."""
+    text = _text(value)
+    if not _SLUG.match(text):
+        raise wrong(
+            "small letters a-z, digits and hyphens only, like free-provider",
+            "chỉ gồm chữ thường không dấu, chữ số và gạch ngang, ví dụ free-provider",
+        )
+    return text
+
+
 def read_size(value: object) -> tuple[str, int]:
     """`> 10MiB` as (">", octets)."""
     found = _SIZE.match(_text(value))
@@ -146,6 +188,11 @@ def read_address_pattern(value: object) -> str:
         raise wrong(
             f"not an address, pattern or domain: {error}", "không phải địa chỉ, mẫu địa chỉ hoặc tên miền"
         ) from None
+
+
+def read_reverse_path(value: object) -> str:
+    """`null` for the null reverse-path <>, or a pattern."""
+    return "null" if value == "null" else read_address_pattern(value)
 
 
 def read_address(value: object) -> Mailbox:
@@ -224,10 +271,15 @@ Span = Annotated[timedelta, *_kind(read_span, pattern=r"^\d{1,6} ?(d|h|w)$", exa
 SizeTest = Annotated[tuple[str, int], *_kind(read_size, examples=["> 10MiB"])]
 Hours = Annotated[tuple[time, time], *_kind(read_hours, examples=["07:00-17:30"])]
 Word = Annotated[str, *_kind(_text)]
+Slug = Annotated[str, *_kind(read_slug, pattern="^[a-z][a-z0-9-]{0,59}$")]
+EnhancedCode = Annotated[str, *_kind(read_enhanced_code, examples=["5.7.1"])]
+SubjectPrefix = Annotated[str, *_kind(read_subject_prefix, examples=["[Long An]"])]
+ReplyText = Annotated[str, *_kind(read_reply_text)]
 Domain = Annotated[str, *_kind(read_domain, examples=["longan.edu.vn"])]
 DomainPattern = Annotated[str, *_kind(read_domain_pattern, examples=["*.longan.edu.vn"])]
 AuthorDomain = Annotated[str, *_kind(read_author_domain, examples=["official", "*.longan.edu.vn"])]
 AddressPattern = Annotated[str, *_kind(read_address_pattern, examples=["*.phong@longan.edu.vn"])]
+ReversePath = Annotated[str, *_kind(read_reverse_path, examples=["null", "*@longan.edu.vn"])]
 Address = Annotated[Mailbox, *_kind(read_address, examples=["vanthu@longan.edu.vn"])]
 Regex = Annotated[str, *_kind(read_regex, examples=["(?i)tuyệt mật"])]
 FieldName = Annotated[str, *_kind(read_field_name, examples=["List-Id"])]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from gateway.envelope.mime import attachments
 from gateway.envelope.transaction import Transaction
@@ -17,7 +17,7 @@ class Fate:
     """What became of one recipient."""
 
     recipient: str
-    verb: str  # relayed, held, queued, discarded
+    verb: Literal["relayed", "held", "queued", "discarded", "refused"]
     rule: str
 
 

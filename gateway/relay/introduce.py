@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from gateway.envelope.reply import Reply
 from gateway.envelope.transaction import Client
 from gateway.policy.route import Route
 from gateway.relay import verdict
 from gateway.relay.connection import Connection
 from gateway.relay.handshake import hello
+from gateway.relay.verdict import Refused
 from gateway.relay.xclient_out import commands, is_ours
 
 
@@ -23,23 +25,34 @@ async def introduce(connection: Connection, route: Route, client: Client, hostna
         return
     if route.xclient and "XCLIENT" in connection.extensions:
         if connection.introduced != client:
-            await _xclient(connection, route, client, hostname, seconds)
+            await _tell("XCLIENT", connection, route, client, seconds)
+            await hello(connection, route, hostname, seconds)
+            connection.introduced = client
     elif "XFORWARD" in connection.extensions:
-        for line in commands("XFORWARD", client, connection.extensions["XFORWARD"]):
-            reply = await connection.command(line, seconds)
-            if not reply.is_positive:
-                raise verdict.misconfigured(route, "xforward", str(reply))
+        await _tell("XFORWARD", connection, route, client, seconds)
 
 
-async def _xclient(connection: Connection, route: Route, client: Client, hostname: str, seconds: float) -> None:
-    for line in commands("XCLIENT", client, connection.extensions["XCLIENT"]):
+async def _tell(verb: str, connection: Connection, route: Route, client: Client, seconds: float) -> None:
+    """Send the attributes; a server without IPv6 (Postfix: inet_protocols = ipv4) refuses such addresses, and gets none."""
+    reply = await _say(verb, connection, client, seconds, hide_address=False)
+    if reply.is_permanent and client.address.version == 6:
+        reply = await _say(verb, connection, client, seconds, hide_address=True)
+    if reply.code == 421:
+        raise Refused(verdict.of_handshake(reply, route, verb.lower()), str(reply))
+    if reply.is_temporary or reply.code in (521, 554):  # a greeting for that client, which is thus its own to hear
+        raise Refused(reply, str(reply))
+    if not reply.is_positive:
+        raise verdict.misconfigured(route, verb.lower(), str(reply))
+
+
+async def _say(verb: str, connection: Connection, client: Client, seconds: float, *, hide_address: bool) -> Reply:
+    """The first reply that is no success, else the last one: 250 to XFORWARD; XCLIENT greets anew with 220."""
+    reply = _NOTHING_SAID
+    for line in commands(verb, client, connection.extensions[verb], hide_address=hide_address):
         reply = await connection.command(line, seconds)
-        if reply.code != 220:  # it greets again, as that client would be greeted
-            raise verdict.Refused(
-                verdict.of_handshake(reply, route, "xclient")
-                if reply.code == 421 or reply.is_temporary
-                else verdict.misconfigured(route, "xclient", str(reply)).reply,
-                str(reply),
-            )
-    await hello(connection, route, hostname, seconds)
-    connection.introduced = client
+        if not reply.is_positive:
+            break
+    return reply
+
+
+_NOTHING_SAID = Reply(250, "2.0.0", "No attribute is offered that we could tell")

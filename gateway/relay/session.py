@@ -104,7 +104,7 @@ class SmtpSession:
         self._drop()
         reply = await self._mail_twice()
         if not reply.is_positive:
-            self._give_back()
+            await self.abandon()  # with RSET: Postfix holds the SIZE of a refused MAIL against the next one
         return reply
 
     async def _mail_again(self) -> Reply | None:

@@ -27,23 +27,24 @@ def xtext(value: str) -> str:
     return _UNSAFE.sub(lambda found: b"+%02X" % found[0][0], value.encode("utf-8", "replace")).decode()
 
 
-def attributes(client: Client) -> dict[str, str]:
+def attributes(client: Client, *, hide_address: bool = False) -> dict[str, str]:
     """Name and xtext value of everything that we can tell about a client."""
     address: IPv4Address | IPv6Address = client.address
+    known = f"IPV6:{address}" if address.version == 6 else str(address)
     return {
         "NAME": xtext(client.name) if client.name else _UNKNOWN,
-        "ADDR": f"IPV6:{address}" if address.version == 6 else str(address),
+        "ADDR": _UNKNOWN if hide_address else known,
         "PORT": str(client.port) if client.port else _UNKNOWN,
         "PROTO": "SMTP" if client.protocol == "SMTP" else "ESMTP",  # the only two that Postfix takes
         "HELO": xtext(client.helo[:255]) if client.helo else _UNKNOWN,
     }
 
 
-def commands(verb: str, client: Client, offered: str) -> list[bytes]:
+def commands(verb: str, client: Client, offered: str, *, hide_address: bool = False) -> list[bytes]:
     """XCLIENT or XFORWARD lines with the attributes that the server offers, each line within 512 octets."""
     accepted = set(offered.upper().split())
     lines: list[str] = []
-    for name, value in attributes(client).items():
+    for name, value in attributes(client, hide_address=hide_address).items():
         if name not in accepted:
             continue
         word = f" {name}={value}"

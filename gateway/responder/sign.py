@@ -64,7 +64,7 @@ class Signer:
             "d": self.domain,
             "s": self.selector,
             "t": str(int(now.timestamp())),
-            "h": ": ".join(name.decode() for name in names),
+            "h": " :".join(name.decode() for name in names),
             "bh": _base64(body_hash(message, relaxed=True, limit=None)[0]),
             "b": "",
         }

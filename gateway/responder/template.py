@@ -47,11 +47,6 @@ def _environment() -> ImmutableSandboxedEnvironment:
 _ENVIRONMENT = _environment()
 
 
-def _clean(text: str) -> str:
-    """As editors on Windows leave it: a byte-order mark and CRLF mean nothing."""
-    return text.removeprefix("\ufeff").replace("\r\n", "\n")
-
-
 def language_of(name: str) -> Language:
     """`notice.vi` is Vietnamese; every other name is English."""
     return "vi" if name.removesuffix(".j2").endswith(".vi") else "en"
@@ -62,20 +57,21 @@ def check_template(text: str, name: str) -> list[Problem]:
 
     What has no problem renders: the parts are checked one by one, then the whole is tried with full and empty values.
     """
-    text = _clean(text)
     if len(text) > TEMPLATE_MAX:
         return [_problem(name, 0, "", f"longer than {TEMPLATE_MAX} characters", f"dài quá {TEMPLATE_MAX} ký tự")]
-    try:
-        tree = _ENVIRONMENT.parse(text)
-        found = sorted(set(_wrong_nodes(tree, name, frozenset())))
-    except TemplateSyntaxError as error:
-        words = error.message or ""
-        return [_problem(name, error.lineno, "", f"template syntax: {words}", f"sai cú pháp mẫu: {words}")]
-    except RecursionError:
-        return [_problem(name, 0, "", "template nested too deep", "mẫu lồng nhau quá sâu")]
-    if not text.startswith(_SUBJECT):
-        found.insert(0, _problem(name, 1, text.split("\n", 1)[0], *_NO_SUBJECT))
-    return found or _trial(text, name)
+    parts = _parts(text)
+    if parts is None:
+        return [_problem(name, 1, text.split("\n", 1)[0].strip()[:80], *_NO_SUBJECT)]
+    found: set[Problem] = set()
+    for part in parts:
+        try:
+            found.update(_wrong_nodes(_ENVIRONMENT.parse(part), name, frozenset()))
+        except TemplateSyntaxError as error:
+            words = error.message or ""
+            found.add(_problem(name, error.lineno, "", f"template syntax: {words}", f"sai cú pháp mẫu: {words}"))
+        except RecursionError:
+            found.add(_problem(name, 0, "", "template nested too deep", "mẫu lồng nhau quá sâu"))
+    return sorted(found) or _trial(parts, name)
 
 
 _NO_SUBJECT = (
@@ -84,40 +80,45 @@ _NO_SUBJECT = (
 )
 
 
-def _trial(text: str, name: str) -> list[Problem]:
+def _parts(text: str) -> tuple[str, str] | None:
+    """Templates of the subject and of the text, whose line numbers are those of the file; None when not so divided."""
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n")  # as editors on Windows leave it
+    first, _, rest = text.partition("\n")
+    if not first.startswith(_SUBJECT) or rest.partition("\n")[0].strip() or not rest.strip():
+        return None
+    return first.removeprefix(_SUBJECT).strip(), "\n" + rest
+
+
+def _trial(parts: tuple[str, str], name: str) -> list[Problem]:
     """Render with every kind of value full and empty; what goes wrong is a problem of the file as a whole."""
-    template = _ENVIRONMENT.from_string(text)
     full: dict[str, Value] = {"text": "x", "truth": True, "list": ("x", "y")}
     empty: dict[str, Value] = {"text": "", "truth": False, "list": ()}
     for texts, others in ((full, full), (full, empty), (empty, full), (empty, empty)):
         values = {word: (texts if kind == "text" else others)[kind] for word, (kind, _, _) in VARIABLES.items()}
         try:
-            lines = template.render(values).split("\n")
-        except (TemplateError, TypeError, ValueError, ArithmeticError) as error:
+            for part in parts:
+                _ENVIRONMENT.from_string(part).render(values)
+        except (TemplateError, TypeError, ValueError, SyntaxError, RecursionError) as error:
             return [_problem(name, 0, "", f"cannot be rendered: {error}", f"không dựng được thông báo: {error}")]
-        if len(lines) < 3 or lines[1].strip():
-            return [_problem(name, 1, lines[0], *_NO_SUBJECT)]
     return []
 
 
 def render(text: str, values: Mapping[str, Value]) -> tuple[str, str]:
     """Render to (subject, text). The text has LF line ends and ends in one. Raises NoticeError."""
+    subject, body = _compile(text)
     try:
-        rendered = _compile(_clean(text)).render(values)
+        return subject.render(values)[:TEXT_MAX].strip(), body.render(values)[:TEXT_MAX].strip("\n") + "\n"
     except (TemplateError, TypeError, ValueError) as error:
         raise NoticeError(f"template: {error}") from error
-    first, _, rest = rendered[:TEXT_MAX].partition("\n")
-    if not first.startswith(_SUBJECT):
-        raise NoticeError("template does not start with Subject:")
-    return first.removeprefix(_SUBJECT).strip(), rest.strip("\n") + "\n"
 
 
 @lru_cache(maxsize=64)
-def _compile(text: str) -> Template:
+def _compile(text: str) -> tuple[Template, Template]:
     problems = check_template(text, "template")
-    if problems:
+    parts = _parts(text)
+    if problems or parts is None:
         raise NoticeError(str(problems[0]))
-    return _ENVIRONMENT.from_string(text)
+    return _ENVIRONMENT.from_string(parts[0]), _ENVIRONMENT.from_string(parts[1])
 
 
 def _wrong_nodes(node: nodes.Node, name: str, bound: frozenset[str]) -> Iterator[Problem]:

@@ -12,7 +12,8 @@ from gateway.envelope.address import Mailbox
 from gateway.policy.directive import Directive, Document
 from gateway.responder.localtime import english_date, english_moment, vietnamese_date, vietnamese_moment
 
-VALUE_MAX = 200  # characters
+VALUE_MAX = 200  # characters of what comes from mail
+TRUSTED_MAX = 500  # characters of a sentence that an admin wrote
 SHORT_MAX = 60  # characters of a subject echoed in a subject, before links are broken up
 LIST_MAX = 20  # values of a list
 
@@ -101,7 +102,7 @@ def cite(document: Document, language: Language) -> str:
         kind = _KINDS.get(document.kind.lower(), document.kind)
         issuer, about = (f" ({document.issuer})" if document.issuer else ""), ", subject: "
         start = f"{kind} No. {document.number} of {english_date(document.date)}{issuer}"
-    return plain(f"{start}{about}{document.subject}" if document.subject else start)
+    return plain(f"{start}{about}{document.subject}" if document.subject else start, TRUSTED_MAX)
 
 
 def values(facts: NoticeFacts, directive: Directive, language: Language, zone: tzinfo) -> dict[str, Value]:
@@ -120,7 +121,7 @@ def values(facts: NoticeFacts, directive: Directive, language: Language, zone: t
         "unit_name": plain(facts.unit_name),
         "unit_mailbox": plain(facts.unit_mailbox),
         "directive": cite(directive.document, language),
-        "asks": plain(directive.asks).rstrip(". "),
+        "asks": plain(directive.asks, TRUSTED_MAX).rstrip(". "),
         "grounds": tuple(cite(document, language) for document in directive.grounds[:LIST_MAX]),
         "official_domains": tuple(plain(domain) for domain in directive.official_domains[:LIST_MAX]),
         "office": plain(directive.document.issuer),

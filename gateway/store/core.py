@@ -6,15 +6,17 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row, Select
+from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.ports import StoreError
 from gateway.store.blobs import Blobs
 from gateway.store.engine import reading_engine, writing_engine
-from gateway.store.faults import Health, Mark, fault_of
+from gateway.store.faults import Health, Mark, fault_of, no_mark
 from gateway.store.migrate import bring_up_to_date
 from gateway.store.owner import Owner
 from gateway.store.queries import blob_needed
@@ -29,10 +31,6 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def _no_mark(_: str) -> None:
-    """In production nothing happens at the marked points."""
-
-
 class Core:
     """One open database with its blobs. Opening blocks, may migrate, and raises CannotStart or OSError."""
 
@@ -43,30 +41,33 @@ class Core:
         *,
         keys: Sequence[bytes] = (),
         clock: Clock = utc_now,
-        mark: Mark = _no_mark,
+        mark: Mark = no_mark,
     ) -> None:
         state.mkdir(parents=True, exist_ok=True)
         self.database = database
         self.state = state
         self.clock = clock
         self.health = Health()
-        self._mark = mark
-        self._engine = writing_engine(database)
-        bring_up_to_date(self._engine, database)
-        self.dialect = self._engine.dialect.name
+        self.engine = writing_engine(database)
+        bring_up_to_date(self.engine, database)
+        self.dialect = self.engine.dialect.name
         self.owner = Owner(state / "owners")
         self.blobs = Blobs(state / "blobs", keys, mark)
         self.spill = Spill(state)
         self._readers = reading_engine(database)
+        self._glances = reading_engine(database)  # the event loop's own, so that it never waits for a list to end
         self._threads = ThreadPoolExecutor(4, thread_name_prefix="store")
-        self.writer = Writer(self._engine, self.health, mark)
+        self._dropping: set[asyncio.Future[None]] = set()
+        self.writer = Writer(self.engine, self.health, mark)
 
     async def close(self) -> None:
         """Finish what is queued and let go of the database."""
+        await asyncio.gather(*self._dropping, return_exceptions=True)
         await asyncio.to_thread(self.writer.close)
         self._threads.shutdown(wait=True)
         self._readers.dispose()
-        self._engine.dispose()
+        self._glances.dispose()
+        self.engine.dispose()
         self.owner.close()
 
     async def write(self, work: Callable[[Connection], T]) -> T:
@@ -75,22 +76,35 @@ class Core:
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in one snapshot, in a thread. Raises StoreError and what `work` answers."""
-        return await self.in_thread(self._read, work)
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._threads, self._read, work)
+        except ANSWERS:
+            raise
+        except Exception as error:  # a read that fails leaves nothing in doubt, so nothing latches
+            raise fault_of(error).error() from error
+
+    def glance(self, query: Select[Any]) -> Row[Any] | None:
+        """One row by its key, at once, in the event loop: tens of microseconds, and WAL readers wait for nobody."""
+        try:
+            with self._glances.connect() as connection:
+                return connection.execute(query).first()
+        except SQLAlchemyError as error:
+            self.health.note(error)
+            return None
 
     def _read(self, work: Callable[[Connection], T]) -> T:
         with self._readers.connect() as connection:
             return work(connection)
 
     async def in_thread(self, function: Callable[..., T], *arguments: object) -> T:
-        """Run something that blocks, with its failures as StoreError."""
+        """Run file work that blocks, with its failures as StoreError."""
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(self._threads, function, *arguments)
         except ANSWERS:
             raise
         except Exception as error:
-            if function == self._read:  # a read that fails leaves nothing in doubt
-                raise fault_of(error).error() from error
             raise self.health.note(error) from error
 
     async def drop_blobs(self, digests: Iterable[str]) -> int:
@@ -108,13 +122,15 @@ class Core:
 
         dropped = 0
         for digest in digests:
-            dropped += await self.writer.submit(lambda connection, d=digest: drop(connection, d), alone=True)
+            dropped += await self.writer.submit(partial(drop, digest=digest), alone=True)
         return dropped
 
     def drop_blobs_later(self, digests: Iterable[str]) -> None:
         """The same without waiting; what fails is left to the sweep."""
-        task = asyncio.ensure_future(self._drop_quietly([digest for digest in digests if digest]))
-        self._dropping = getattr(self, "_dropping", set()) | {task}
+        if wanted := [digest for digest in digests if digest]:
+            task = asyncio.ensure_future(self._drop_quietly(wanted))
+            self._dropping.add(task)
+            task.add_done_callback(self._dropping.discard)
 
     async def _drop_quietly(self, digests: Sequence[str]) -> None:
         try:

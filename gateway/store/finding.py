@@ -107,19 +107,19 @@ def needed_blobs(connection: Connection) -> list[tuple[str, str]]:
     return [(row.id, row.digest) for row in rows]
 
 
-def _equal(query: Select[Any], column: ColumnElement[str], value: str) -> Select[Any]:
+def _equal(query: Select[*tuple[Any, ...]], column: ColumnElement[str], value: str) -> Select[*tuple[Any, ...]]:
     return query.where(column == clean(value)) if value else query
 
 
 def _between(
-    query: Select[Any], column: ColumnElement[int], since: datetime | None, until: datetime | None
-) -> Select[Any]:
+    query: Select[*tuple[Any, ...]], column: ColumnElement[int], since: datetime | None, until: datetime | None
+) -> Select[*tuple[Any, ...]]:
     if since is not None:
         query = query.where(column >= micros(since))
     return query.where(column < micros(until)) if until is not None else query
 
 
-def _words(query: Select[Any], column: ColumnElement[str], words: str) -> Select[Any]:
+def _words(query: Select[*tuple[Any, ...]], column: ColumnElement[str], words: str) -> Select[*tuple[Any, ...]]:
     for word in needles(words):
         query = query.where(column.contains(word, autoescape=True))
     return query

@@ -51,7 +51,9 @@ def _keep_entry(connection: Connection, row: dict[str, Any], is_dead: Callable[[
         note_act(connection, now, SYSTEM, "merged", earlier.id, f"with the client's retry {row['id']}")
 
 
-def _same_message(connection: Connection, merge_key: str, is_dead: Callable[[str], bool]) -> Row[Any] | None:
+def _same_message(
+    connection: Connection, merge_key: str, is_dead: Callable[[str], bool]
+) -> Row[str, str, str, int] | None:
     """The earlier entry of the same message: held rather than in doubt. One that is pending elsewhere is not ours."""
     columns = (entries.c.id, entries.c.state, entries.c.owner, entries.c.held_at)
     wanted = (State.HELD.value, State.UNCERTAIN.value, State.PENDING.value)
@@ -94,9 +96,7 @@ def recover(connection: Connection, is_dead: Callable[[str], bool], now: datetim
     latest = micros(now) - STALLED
     lost = [row.id for row in pending if is_dead(row.owner) or row.moved_at < latest]
     _doubt_entries(connection, lost, CRASHED, now)
-    owners = connection.scalars(
-        select(outbox.c.owner).where(outbox.c.state == OutState.WAITING.value).distinct()
-    ).all()
+    owners = connection.scalars(select(outbox.c.owner).where(outbox.c.state == OutState.WAITING.value).distinct()).all()
     connection.execute(
         update(outbox)
         .where(outbox.c.state == OutState.WAITING.value, outbox.c.owner.in_([o for o in owners if is_dead(o)]))

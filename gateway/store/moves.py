@@ -44,9 +44,20 @@ def entry_of(row: Row[Any]) -> Entry:
     return codec.entry(row.plain, row.state, row.note, row.has_body)
 
 
-def move(connection: Connection, entry_id: str, target: State, who: str, note: str, now: datetime) -> Entry:
+def move(
+    connection: Connection,
+    entry_id: str,
+    target: State,
+    who: str,
+    note: str,
+    now: datetime,
+    *,
+    only_from: State | None = None,
+) -> Entry:
     """Move an entry; of two who try at once, one wins. Raises UnknownEntry, MoveRefused."""
     entry = find(connection, entry_id)
+    if only_from not in (None, entry.state):
+        raise MoveRefused(entry.id, entry.state, target)
     keeps_body = entry.has_body and target not in (State.DELETED, State.EXPIRED)
     if target not in MOVES[entry.state] or (target in OPEN and not entry.has_body):
         raise MoveRefused(entry.id, entry.state, target)
@@ -121,7 +132,5 @@ def _proven_time(connection: Connection, now: datetime, elapsed: timedelta) -> d
     if value is None or micros(proven) > int(value):
         row = {"name": _CLOCK, "value": str(micros(proven))}
         statement = insert_new(connection.dialect.name, meta).values(row)
-        connection.execute(
-            statement.on_conflict_do_update(index_elements=["name"], set_={"value": row["value"]})
-        )
+        connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"value": row["value"]}))
     return proven

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -35,23 +33,30 @@ class Spill:
         """Every file that may hold lines, of all processes."""
         return [path for path in sorted(self._directory.glob("spill-*.jsonl")) if path.name != UNREADABLE]
 
-    @contextmanager
-    def reading(self, path: Path) -> Iterator[list[bytes]]:
-        """The whole lines of a file, locked. When the block ends without an error the file is removed."""
-        try:
-            file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        except FileNotFoundError:
-            yield []
-            return
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            with os.fdopen(os.dup(file), "rb") as lines:
-                content = lines.read()
-            yield [line for line in content.splitlines(keepends=True) if line.strip()]
-            path.unlink(missing_ok=True)  # a writer that waits for the lock sees that its file is gone
-            _sync(self._directory)
-        finally:
-            os.close(file)
+    def open(self, path: Path) -> SpillFile:
+        """A file for reading, locked until it is closed; an empty one when another process was quicker."""
+        file = _locked(path)
+        with os.fdopen(os.dup(file), "rb") as octets:
+            content = octets.read()
+        return SpillFile(path, file, [line for line in content.splitlines(keepends=True) if line.strip()])
+
+
+class SpillFile:
+    """A spill file in hand: its lines, the last of which may be cut by a crash."""
+
+    def __init__(self, path: Path, file: int, lines: list[bytes]) -> None:
+        self._path = path
+        self._file = file
+        self.lines = lines
+
+    def remove(self) -> None:
+        """Every line is in the database: a writer that waits for the lock will see that its file is gone."""
+        self._path.unlink()
+        _sync(self._path.parent)
+
+    def close(self) -> None:
+        """Let go of the lock."""
+        os.close(self._file)
 
 
 def _append(path: Path, line: bytes) -> None:

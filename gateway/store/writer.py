@@ -11,6 +11,7 @@ import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 from typing import Any, Final, TypeVar
 
@@ -135,10 +136,10 @@ class Writer:
         if not jobs:
             return
         together = _Job(jobs[0].future, jobs[0].loop)
-        _attempt(connection, together, lambda c: _execute(c, [rows for job in jobs for rows in job.rows]))
+        _attempt(connection, together, partial(_execute, rows=[rows for job in jobs for rows in job.rows]))
         if together.error is not None:
             for job in jobs:
-                _attempt(connection, job, lambda c, rows=job.rows: _execute(c, rows), self._health)
+                _attempt(connection, job, partial(_execute, rows=job.rows), self._health)
 
 
 def _execute(connection: Connection, rows: Rows) -> None:

@@ -99,11 +99,9 @@ def _spf_zone(data: dict[str, list[Any]]) -> SuiteZone:
         for kind, value in pairs:
             if value == "TIMEOUT":
                 zone.timeouts.add(key)
-            elif kind == "TXT" and value == "NONE":
-                zone.add(key, "TXT")
             elif kind == "SPF" and not own_txt:
                 zone.add(key, "TXT", _text(value))
-            elif kind != "SPF":
+            elif kind != "SPF" and value != "NONE":
                 zone.add(key, kind, _record(kind, value))
         if "TIMEOUT" in entries:
             zone.timeouts.add(key)

@@ -72,6 +72,7 @@ def test_what_a_template_may_do(body: str) -> None:
         ("{% if held %}", "template syntax"),
         ("{{ subject", "template syntax"),
         ("{{ subject < held }}", "cannot be rendered"),
+        ("{% if held %}" * 150 + "{% endif %}" * 150, "cannot be rendered"),
         ("{{ " + "not " * 30_000 + "held }}", "longer than"),
         ("{{ " + "not " * 5_000 + "held }}", "nested too deep"),
     ],

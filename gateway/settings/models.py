@@ -1,4 +1,4 @@
-"""Static settings: gateway.toml and GATEWAY_* variables; a change needs a restart (policies/ are the live part)."""
+"""What gateway.toml can say, with defaults; names are part of the contract (extend, do not rename)."""
 
 from __future__ import annotations
 
@@ -6,24 +6,34 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ByteSize, ConfigDict, Field
+from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, ByteSize, ConfigDict, Field
+
+from gateway.settings.listen import (
+    checked_hostname,
+    checked_listen,
+    checked_nameserver,
+    checked_network,
+    checked_timezone,
+)
 
 MIB = 1024 * 1024
 Network = IPv4Network | IPv6Network
+Networks = tuple[Annotated[Network, BeforeValidator(checked_network)], ...]
+Listen = Annotated[str, AfterValidator(checked_listen)]
 
 
 class Section(BaseModel):
     """One table of gateway.toml; unknown keys are errors."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, populate_by_name=True)
 
 
 class SmtpSettings(Section):
-    listen: tuple[str, ...] = ("127.0.0.1:2525",)
+    listen: tuple[Listen, ...] = ("127.0.0.1:2525",)
     """Addresses of the SMTP door: host:port, [::1]:port."""
-    proxy_from: tuple[Network, ...] = ()
+    proxy_from: Networks = ()
     """PROXY protocol v1/v2 is required from these networks and refused from all others."""
-    xclient_from: tuple[Network, ...] = ()
+    xclient_from: Networks = ()
     """XCLIENT and XFORWARD are honoured from these networks."""
     max_size: Annotated[ByteSize, Field(ge=64 * 1024)] = ByteSize(50 * MIB)
     """Largest message accepted, in octets."""
@@ -46,7 +56,7 @@ class SmtpSettings(Section):
     """Open connections of one worker."""
     rate_per_client: Annotated[int, Field(ge=1)] = 300
     """New connections per minute from one /24 or /64."""
-    exempt: tuple[Network, ...] = (IPv4Network("127.0.0.0/8"),)
+    exempt: Networks = (IPv4Network("127.0.0.0/8"),)
     """Networks without the two limits per client."""
     errors_per_session: Annotated[int, Field(ge=1)] = 20
     """Refused commands after which the session ends with 421."""
@@ -54,8 +64,13 @@ class SmtpSettings(Section):
     """Octets of messages in flight in one worker; above it 452 (bodies over 1 MiB are on disk and do not count)."""
 
 
+class MilterSettings(Section):
+    listen: tuple[Listen, ...] = ()
+    """Addresses of the milter door: unix:/run/gateway/milter.sock, 127.0.0.1:8899; none: no milter door."""
+
+
 class DnsSettings(Section):
-    nameservers: tuple[str, ...] = ()
+    nameservers: tuple[Annotated[str, AfterValidator(checked_nameserver)], ...] = ()
     """host or host:port; empty: the system's."""
     timeout: Annotated[float, Field(gt=0)] = 5.0
     """Seconds for all questions of one round."""
@@ -90,8 +105,10 @@ class RelaySettings(Section):
 
 
 class NoticeSettings(Section):
-    sender: str = "Cổng thư điện tử <no-reply@longan.edu.vn>"
-    """From of notices. MAIL FROM of a notice is always the null reverse-path."""
+    sender: Annotated[str, Field(validation_alias=AliasChoices("from", "sender"))] = (
+        "Cổng thư điện tử <no-reply@longan.edu.vn>"
+    )
+    """From of notices (`from` in the file). MAIL FROM of a notice is always the null reverse-path."""
     route: str = "main"
     """Policy route through which notices leave."""
     dkim_selector: str = ""
@@ -109,28 +126,35 @@ class NoticeSettings(Section):
     """Decide and record, but send nothing."""
 
 
+class ReviewSettings(Section):
+    listen: Listen = "127.0.0.1:8925"
+    """Console and API for clerks; "" for none."""
+
+
 class HttpSettings(Section):
-    listen: str = "127.0.0.1:9925"
+    listen: Listen = "127.0.0.1:9925"
     """/metrics, /livez, /readyz; "" for none."""
 
 
 class Settings(Section):
     """gateway.toml."""
 
-    hostname: str = "mx.longan.edu.vn"
+    hostname: Annotated[str, AfterValidator(checked_hostname)] = "mx.longan.edu.vn"
     """Our name in greeting, EHLO and Received."""
     policies: Path = Path("policies")
     state: Path = Path("var")
     """Database, blobs, spool, last-good policies."""
     workers: Annotated[int, Field(ge=1, le=256)] | None = None
     """Worker processes; default: one per core."""
-    timezone: str = "Asia/Ho_Chi_Minh"
+    timezone: Annotated[str, AfterValidator(checked_timezone)] = "Asia/Ho_Chi_Minh"
     """Of notices, tables and digests; everything stored is UTC."""
     drain: Annotated[float, Field(ge=0)] = 620.0
     """Seconds that transactions may take to finish after SIGTERM."""
     smtp: SmtpSettings = SmtpSettings()
+    milter: MilterSettings = MilterSettings()
     dns: DnsSettings = DnsSettings()
     store: StoreSettings = StoreSettings()
     relay: RelaySettings = RelaySettings()
     notice: NoticeSettings = NoticeSettings()
     http: HttpSettings = HttpSettings()
+    review: ReviewSettings = ReviewSettings()

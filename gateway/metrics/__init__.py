@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from gateway.metrics.slots import child, clear, exposition, forget, use_slot
+
+__all__ = ["child", "clear", "exposition", "forget", "use_slot"]
+
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 
 connections = Counter("gateway_connections_total", "SMTP connections by outcome", ["outcome"])
@@ -32,3 +36,7 @@ spilled = Counter("gateway_spilled_records_total", "Register records written to 
 faults = Counter("gateway_faults_total", "Unexpected exceptions by place", ["place"])
 policy_generation = Gauge("gateway_policy_generation", "Policy generation in force", multiprocess_mode="mostrecent")
 policy_reloads = Counter("gateway_policy_reloads_total", "Policy reloads by outcome", ["outcome"])
+log_dropped = Counter("gateway_log_lines_dropped_total", "Mail log lines given up: the log was full or blocked (F-29)")
+restarts = Counter(
+    "gateway_process_restarts_total", "Processes that ended by themselves and were begun anew", ["process"]
+)

@@ -1,0 +1,41 @@
+"""Name the Author, say how well the Author Domain is proven, and which unit the mailbox belongs to."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from gateway.envelope.mime import mime_problems
+from gateway.envelope.transaction import Transaction
+from gateway.evidence.result import Evidence
+from gateway.identity.grounds import Grounds
+from gateway.identity.identity import Identity, Level, Provider
+from gateway.identity.level import prove
+from gateway.identity.provider import provider_of
+
+
+def identify(transaction: Transaction, evidence: Evidence, grounds: Grounds, on: date) -> Identity:
+    """Identify the Author on a day (the registry's rows are dated). Pure: the same facts give the same answer.
+
+    A unit is named at any level; `level` says how far to believe it.
+    """
+    message = transaction.message
+    author = message.author
+    malformed = tuple(dict.fromkeys((*message.problems, *evidence.malformed, *mime_problems(message))))
+    if author is None:
+        reason = "malformed: " + "; ".join(malformed or ("no Author",))
+        return Identity(None, "", Level.CLAIMED, reason, False, Provider.UNKNOWN, "no single Author")
+    provider, provider_reason = provider_of(author.domain, grounds.official_domains, grounds.free)
+    match = grounds.registry.lookup(author, on)
+    proof = prove(author.domain, evidence, grounds, on, match.unit.id if match else "", malformed)
+    return Identity(
+        author,
+        message.author_name,
+        proof.level,
+        proof.reason,
+        proof.is_pending,
+        provider,
+        provider_reason,
+        match.unit if match else None,
+        match.holding if match else None,
+        proof.proposals,
+    )

@@ -1,0 +1,222 @@
+"""units.csv and mailboxes.csv: rows into units and holdings, and every problem with its place and how to mend it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import date
+
+from gateway.envelope.address import AddressError
+from gateway.identity.identity import Holding, Unit
+from gateway.identity.pattern import Kind, Pattern, parse_pattern
+from gateway.policy.csv_rows import Columns, Row, Sheet
+from gateway.policy.problem import Problem
+from gateway.policy.provider_list import read_free_providers
+
+__all__ = ["read_free_providers", "read_mailboxes", "read_units"]
+
+UNIT_COLUMNS = Columns(
+    ("unit_id", "name", "kind"),
+    ("parent", "valid_from", "valid_until", "successor", "contact"),
+)
+MAILBOX_COLUMNS = Columns(
+    ("address", "unit_id"),
+    ("function", "valid_from", "valid_until", "note"),
+    {"mailbox": "address", "domain": "address", "pattern": "address"},
+)
+
+_UNIT_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?\Z")
+_ISO = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})\Z")
+_DAY_FIRST = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})\Z")
+
+
+def read_units(text: str, file: str) -> tuple[list[Unit], list[Problem]]:
+    """Read units.csv. Rows with an error are left out; nothing raises."""
+    sheet = Sheet(text, file, UNIT_COLUMNS)
+    units: dict[str, Unit] = {}
+    rows: dict[str, Row] = {}
+    for row in sheet.rows():
+        unit = _read_unit(sheet, row)
+        if unit is None:
+            continue
+        if unit.id in units:
+            line = units[unit.id].line
+            sheet.error(row, "unit_id", f"unit {unit.id} is on line {line} already. Give each unit an id of its own.",
+                        f"đơn vị {unit.id} đã có ở dòng {line}. Mỗi đơn vị phải có một mã riêng.")  # fmt: skip
+            continue
+        units[unit.id], rows[unit.id] = unit, row
+    for column in ("parent", "successor"):
+        _check_references(sheet, units, rows, column)
+    return list(units.values()), sorted(sheet.problems, key=_place)
+
+
+def read_mailboxes(text: str, file: str, units: Iterable[Unit], today: date) -> tuple[list[Holding], list[Problem]]:
+    """Read mailboxes.csv against the units of the same policy set. Rows with an error are left out; nothing raises."""
+    sheet = Sheet(text, file, MAILBOX_COLUMNS)
+    known = {unit.id: unit for unit in units}
+    kept: dict[str, list[tuple[Holding, Row]]] = {}  # by canonical pattern
+    whole: dict[str, list[tuple[Holding, Row]]] = {}  # exact domains, and domains with the pattern *@domain
+    holdings: list[Holding] = []
+    for row in sheet.rows():
+        pattern, holding = _read_pattern(sheet, row), _read_holding(sheet, row, known)
+        if pattern is None or holding is None or not _is_single(sheet, row, pattern, holding, kept):
+            continue
+        holdings.append(holding)
+        kept.setdefault(pattern.key, []).append((holding, row))
+        if pattern.kind is Kind.DOMAIN or pattern.local_part == "*":
+            whole.setdefault(pattern.domain, []).append((holding, row))
+    _warn_of_expired(sheet, kept, today)
+    _warn_of_shadowed(sheet, kept, whole)
+    return holdings, sorted(sheet.problems, key=_place)
+
+
+def _place(problem: Problem) -> tuple[int, int]:
+    return problem.line, problem.column
+
+
+def _read_unit(sheet: Sheet, row: Row) -> Unit | None:
+    before = len(sheet.problems)
+    unit_id = row.get("unit_id")
+    if not _UNIT_ID.match(unit_id):
+        sheet.error(row, "unit_id", "a unit id is of letters a-z, digits, dot, hyphen and underscore, as in thpt-tan-an.",
+                    "mã đơn vị chỉ gồm chữ cái không dấu, số, dấu chấm, gạch nối, gạch dưới, ví dụ thpt-tan-an.")  # fmt: skip
+    for column in ("name", "kind"):
+        if not row.get(column):
+            sheet.error(row, column, f"column {column} is empty. Fill it in.", f"ô {column} đang trống. Hãy điền vào.")
+    start, end = _read_dates(sheet, row)
+    if len(sheet.problems) > before:
+        return None
+    return Unit(unit_id, row.get("name"), row.get("kind"), row.get("parent"), start, end, row.get("successor"),
+                row.get("contact"), row.line)  # fmt: skip
+
+
+def _read_dates(sheet: Sheet, row: Row) -> tuple[date | None, date | None]:
+    start, end = _read_date(sheet, row, "valid_from"), _read_date(sheet, row, "valid_until")
+    if start and end and end < start:
+        sheet.error(row, "valid_until", f"ends before it begins ({start}). Exchange the two dates.",
+                    f"ngày kết thúc trước ngày bắt đầu ({start}). Hãy đổi lại hai ngày.")  # fmt: skip
+    return start, end
+
+
+def _read_date(sheet: Sheet, row: Row, column: str) -> date | None:
+    text = row.get(column)
+    if not text:
+        return None
+    try:
+        if iso := _ISO.match(text):
+            return date(int(iso[1]), int(iso[2]), int(iso[3]))
+        if day_first := _DAY_FIRST.match(text):
+            return date(int(day_first[3]), int(day_first[2]), int(day_first[1]))
+    except ValueError:
+        why = "no such day"
+    else:
+        why = "not a date"
+    sheet.error(row, column, f"{text}: {why}. Write 2026-12-01 or 01/12/2026 (day, month, year).",
+                f"{text}: ngày không hợp lệ. Hãy viết 2026-12-01 hoặc 01/12/2026 (ngày/tháng/năm).")  # fmt: skip
+    return None
+
+
+def _check_references(sheet: Sheet, units: dict[str, Unit], rows: dict[str, Row], column: str) -> None:
+    """Parents and successors must exist, and must not lead in a circle."""
+    sound: set[str] = set()  # units from which the way is known to end
+    for unit in units.values():
+        path: dict[str, None] = {}
+        here: Unit | None = unit
+        while here and here.id not in sound and here.id not in path:
+            path[here.id] = None
+            target = getattr(here, column)
+            here = units.get(target)
+            if target and here is None and len(path) == 1:
+                _unknown_unit(sheet, rows[unit.id], column, units)
+        if here and here.id in path and here.id == unit.id:
+            circle = " → ".join([*path, unit.id])
+            sheet.error(rows[unit.id], column, f"the column {column} leads in a circle: {circle}. Break it.",
+                        f"cột {column} dẫn thành vòng tròn: {circle}. Hãy sửa lại.")  # fmt: skip
+        sound.update(path)
+
+
+def _unknown_unit(sheet: Sheet, row: Row, column: str, units: dict[str, Unit]) -> None:
+    value = row.get(column)
+    en, vi = sheet.suggestion(value, list(units))
+    sheet.error(row, column, f"there is no unit {value}.{en} Use an id from units.csv.",
+                f"không có đơn vị {value}.{vi} Hãy dùng mã trong units.csv.")  # fmt: skip
+
+
+def _read_pattern(sheet: Sheet, row: Row) -> Pattern | None:
+    try:
+        return parse_pattern(row.get("address"))
+    except AddressError as error:
+        sheet.error(row, "address",
+                    f"{error}. Write an address (vanthu@longan.edu.vn), a pattern (*.phong@longan.edu.vn), "
+                    "a domain (thpttanan.longan.edu.vn) or *.domain.",
+                    "địa chỉ không hợp lệ. Hãy viết một địa chỉ (vanthu@longan.edu.vn), một mẫu (*.phong@longan.edu.vn), "
+                    "một tên miền (thpttanan.longan.edu.vn) hoặc *.tên-miền.")  # fmt: skip
+        return None
+
+
+def _read_holding(sheet: Sheet, row: Row, units: dict[str, Unit]) -> Holding | None:
+    before = len(sheet.problems)
+    unit_id = row.get("unit_id")
+    if unit_id not in units:
+        _unknown_unit(sheet, row, "unit_id", units)
+    start, end = _read_dates(sheet, row)
+    if len(sheet.problems) > before:
+        return None
+    holding = Holding(row.get("address"), unit_id, row.get("function"), start, end, row.get("note"), row.line)
+    unit = units[unit_id]
+    if not unit.successor and not _overlap(holding, unit):
+        sheet.warning(row, "unit_id", f"unit {unit_id} does not exist on this row's days, so it never counts. Mend the dates.",
+                      f"đơn vị {unit_id} không tồn tại trong thời gian của dòng này nên dòng không có tác dụng. "
+                      "Hãy sửa lại ngày.")  # fmt: skip
+    return holding
+
+
+def _overlap(one: Holding | Unit, other: Holding | Unit) -> bool:
+    """Whether there is a day on which both count."""
+    starts, ends = one.valid_from or date.min, one.valid_until or date.max
+    return starts <= (other.valid_until or date.max) and (other.valid_from or date.min) <= ends
+
+
+def _is_single(
+    sheet: Sheet, row: Row, pattern: Pattern, holding: Holding, kept: dict[str, list[tuple[Holding, Row]]]
+) -> bool:
+    for other, _ in kept.get(pattern.key, ()):
+        if _overlap(holding, other):
+            sheet.error(row, "address",
+                        f"{pattern.key} belongs to {other.unit_id} by line {other.line} already, on some of the same days. "
+                        "Delete one row, or end the older with valid_until.",
+                        f"{pattern.key} đã thuộc {other.unit_id} ở dòng {other.line} trong cùng thời gian. "
+                        "Hãy xóa một dòng, hoặc ghi valid_until cho dòng cũ.")  # fmt: skip
+            return False
+    return True
+
+
+def _warn_of_expired(sheet: Sheet, kept: dict[str, list[tuple[Holding, Row]]], today: date) -> None:
+    """A row that has ended is worth a word, unless a later row of the same mailbox tells what came after."""
+    for entries in kept.values():
+        if all(holding.valid_until and holding.valid_until < today for holding, _ in entries):
+            holding, row = entries[-1]
+            sheet.warning(row, "valid_until", f"{holding.pattern} ended on {holding.valid_until} and nothing follows it. "
+                          "Add a row, or delete this one if nobody asks for it any more.",
+                          f"{holding.pattern} đã hết hạn ngày {holding.valid_until} và không có dòng nào tiếp theo. "
+                          "Hãy thêm dòng mới, hoặc xóa dòng này nếu không còn dùng.")  # fmt: skip
+
+
+def _warn_of_shadowed(
+    sheet: Sheet, kept: dict[str, list[tuple[Holding, Row]]], whole: dict[str, list[tuple[Holding, Row]]]
+) -> None:
+    """An exact domain beside `*@domain`: the address pattern means every mailbox of it and takes precedence."""
+    for domain, entries in whole.items():
+        for holding, row in kept.get(domain, ()):
+            for other, _ in entries:
+                if other is not holding and "@" in other.pattern.lstrip("@") and _covers(other, holding):
+                    sheet.warning(row, "address",
+                                  f"this row never counts: *@{domain} on line {other.line} comes before it. Delete one.",
+                                  f"dòng này không bao giờ có tác dụng vì *@{domain} ở dòng {other.line} được xét trước. "
+                                  "Hãy xóa một dòng.")  # fmt: skip
+
+
+def _covers(one: Holding, other: Holding) -> bool:
+    """Whether `one` counts on every day on which `other` does."""
+    starts = (one.valid_from or date.min) <= (other.valid_from or date.min)
+    return starts and (other.valid_until or date.max) <= (one.valid_until or date.max)

@@ -1,0 +1,7 @@
+"""The live part of the settings: reads policies/, checks it, swaps one immutable PolicySet, keeps the old one on any error."""
+
+from gateway.reloader.directory import read_directory
+from gateway.reloader.generations import Generations
+from gateway.reloader.reloader import PolicyError, Reloader
+
+__all__ = ["Generations", "PolicyError", "Reloader", "read_directory"]

@@ -1,0 +1,187 @@
+"""A real Postfix for tests: its own configuration, queue and log in a temporary directory, on loopback high ports.
+
+Needs root, because Postfix's master does. Mail for the served domains goes to Maildirs under `mail`; one file per message.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+PATIENCE = 20.0  # seconds to wait for Postfix to start, stop or deliver
+
+MASTER = """\
+{smtpd}
+pickup    unix  n - n 60 1 pickup
+cleanup   unix  n - n - 0 cleanup
+qmgr      unix  n - n 300 1 qmgr
+rewrite   unix  - - n - - trivial-rewrite
+bounce    unix  - - n - 0 bounce
+defer     unix  - - n - 0 bounce
+trace     unix  - - n - 0 bounce
+verify    unix  - - n - 1 verify
+flush     unix  n - n 1000? 0 flush
+proxymap  unix  - - n - - proxymap
+smtp      unix  - - n - - smtp
+relay     unix  - - n - - smtp
+error     unix  - - n - - error
+retry     unix  - - n - - error
+discard   unix  - - n - - discard
+virtual   unix  - n n - - virtual
+anvil     unix  - - n - 1 anvil
+postlog   unix-dgram n - n - 1 postlogd
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def unavailable() -> str:
+    """Why no Postfix can be run here, or ""."""
+    if shutil.which("postfix") is None:
+        return "postfix is not installed"
+    return "" if os.geteuid() == 0 else "postfix can only be run by root"
+
+
+@dataclass
+class Postfix:
+    """One instance. `settings` are main.cf parameters over the defaults; `smtpd_options` are -o options of the server."""
+
+    folder: Path
+    settings: dict[str, str] = field(default_factory=dict)
+    domains: tuple[str, ...] = ("longan.edu.vn",)
+    mailboxes: tuple[str, ...] = ("vanthu", "khaothi", "ketoan", "văn.thư")
+    port: int = field(default_factory=free_port)
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "log" / "maillog").read_text(errors="replace")
+
+    def messages(self, local_part: str = "vanthu") -> list[bytes]:
+        """The messages of one mailbox, oldest first, with LF line ends as Postfix stores them."""
+        new = self.folder / "mail" / self.domains[0] / local_part / "new"
+        files = sorted(new.iterdir(), key=lambda path: path.stat().st_mtime_ns) if new.is_dir() else []
+        return [file.read_bytes() for file in files]
+
+    def wait(self, count: int, local_part: str = "vanthu") -> list[bytes]:
+        """Wait until so many messages are there."""
+        until = time.monotonic() + PATIENCE
+        while len(found := self.messages(local_part)) < count:
+            assert time.monotonic() < until, f"{len(found)} of {count} messages arrived\n{self.log[-4000:]}"
+            time.sleep(0.02)
+        return found
+
+    def inject(self, reverse_path: str, recipients: list[str], message: bytes) -> None:
+        """Put a message into this Postfix's queue, as a local sendmail would."""
+        # S607: found by PATH, since distributions put it in different places
+        subprocess.run(
+            ["sendmail", "-C", str(self.folder / "etc"), "-i", "-f", reverse_path, *recipients],
+            input=message,
+            check=True,
+        )
+
+    def start(self) -> None:
+        for name in ("etc", "queue", "data", "mail", "log"):
+            (self.folder / name).mkdir(parents=True)
+        os.chmod(self.folder, 0o755)  # Postfix's own user must come through
+        for parent in self.folder.parents:
+            if parent.owner() == "root" and parent != Path("/") and not parent.stat().st_mode & 0o001:
+                parent.chmod(parent.stat().st_mode | 0o011)
+        account = pwd.getpwnam("postfix")
+        os.chown(self.folder / "data", account.pw_uid, account.pw_gid)
+        os.chown(self.folder / "mail", account.pw_uid, account.pw_gid)
+        self._configure(account)
+        self._command("start")
+        until = time.monotonic() + PATIENCE
+        while not self._greets():
+            assert time.monotonic() < until, f"Postfix does not greet\n{self._log_if_any()}"
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        """Stop it and wait until its master is gone."""
+        pid_file = self.folder / "queue" / "pid" / "master.pid"
+        pid = int(pid_file.read_text()) if pid_file.exists() else 0
+        self._command("stop", check=False)
+        until = time.monotonic() + PATIENCE
+        while pid and Path(f"/proc/{pid}/cmdline").exists() and time.monotonic() < until:
+            time.sleep(0.05)
+
+    def _configure(self, account: pwd.struct_passwd) -> None:
+        etc = self.folder / "etc"
+        mailboxes = "".join(f"{name}@{domain} {domain}/{name}/\n" for domain in self.domains for name in self.mailboxes)
+        (etc / "mailboxes").write_text(mailboxes)
+        main = {
+            "compatibility_level": "3.6",
+            "queue_directory": str(self.folder / "queue"),
+            "data_directory": str(self.folder / "data"),
+            "maillog_file": str(self.folder / "log" / "maillog"),
+            "maillog_file_prefixes": "/",
+            "inet_interfaces": "127.0.0.1",
+            "inet_protocols": "ipv4",
+            "myhostname": "mail.longan.edu.vn",
+            "mydestination": "",
+            "mynetworks": "",
+            "alias_maps": "",
+            "alias_database": "",
+            "local_recipient_maps": "",
+            "local_transport": "error:no local mail here",
+            "virtual_mailbox_domains": ", ".join(self.domains),
+            "virtual_mailbox_base": str(self.folder / "mail"),
+            "virtual_mailbox_maps": f"texthash:{etc}/mailboxes",
+            "virtual_uid_maps": f"static:{account.pw_uid}",
+            "virtual_gid_maps": f"static:{account.pw_gid}",
+            "virtual_minimum_uid": "1",
+            "smtpd_relay_restrictions": "reject_unauth_destination",
+            "smtpd_tls_security_level": "none",
+            "smtpd_client_connection_rate_limit": "0",
+            "smtpd_client_connection_count_limit": "0",
+            "smtputf8_enable": "yes",
+            "biff": "no",
+            "in_flow_delay": "0",
+            "smtpd_delay_reject": "no",
+        } | self.settings
+        (etc / "main.cf").write_text("".join(f"{name} = {value}\n" for name, value in main.items()))
+        (etc / "master.cf").write_text(MASTER.format(smtpd=f"127.0.0.1:{self.port} inet n - n - - smtpd"))
+
+    def _command(self, verb: str, *, check: bool = True) -> None:
+        done = subprocess.run(
+            ["postfix", "-c", str(self.folder / "etc"), verb], capture_output=True, text=True, timeout=60
+        )
+        assert not check or done.returncode == 0, f"postfix {verb}: {done.stdout}{done.stderr}{self._log_if_any()}"
+
+    def _log_if_any(self) -> str:
+        with contextlib.suppress(OSError):
+            return self.log[-4000:]
+        return ""
+
+    def _greets(self) -> bool:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=2) as client:
+            return client.recv(512).startswith(b"220 ")
+        return False
+
+
+@contextlib.contextmanager
+def running_postfix(folder: Path, **changes: object) -> Iterator[Postfix]:
+    """A started instance; the test is skipped, with the reason, where none can be run."""
+    if reason := unavailable():
+        pytest.skip(reason)
+    instance = Postfix(folder, **changes)  # type: ignore[arg-type]
+    try:
+        instance.start()
+        yield instance
+    finally:
+        instance.stop()
