@@ -7,7 +7,6 @@ blocked pipe or a log daemon that is gone loses lines, which are counted, but ne
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import os
 import re
@@ -29,7 +28,6 @@ _MAX_VALUE: Final = 256  # characters of a value, in a line that would be longer
 
 # What JSON leaves as it is and a terminal obeys: DEL, C1 (CSI is U+009B), line separators, marks that turn text around.
 _UNSAFE: Final = re.compile(rb"\x7f|\xc2[\x80-\x9f]|\xe2\x80[\x8e\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]")
-_TRY_LATER: Final = (errno.EAGAIN, errno.ENOBUFS)
 
 _write: Callable[[bytes], int] | None = None  # gives the octets taken
 _rest = b""  # of a line that was taken in part
@@ -37,10 +35,18 @@ _lost = 0  # lines since the last one that was written
 _on_drop: Callable[[], object] | None = None
 
 
+def _nothing() -> None:
+    """Closes a stream that is not ours to close."""
+
+
+_close: Callable[[], object] = _nothing
+
+
 def write_to(stream: IO[bytes] | None) -> None:
     """Choose the stream (default: standard error); None silences the log."""
-    global _write, _rest, _lost  # one log per process, like the standard streams themselves
-    _write = None if stream is None else _writer(stream)
+    global _write, _close, _rest, _lost  # one log per process, like the standard streams themselves
+    _close()
+    _write, _close = (None, _nothing) if stream is None else _writer(stream)
     _rest, _lost = b"", 0
 
 
@@ -73,7 +79,7 @@ def _line(facts: dict[str, object]) -> None:
             _put(encoded({"event": "log-lines-lost", "lines": _lost}))
             _lost = 0
         _put(encoded(facts))
-    except (OSError, ValueError):  # ValueError: the stream was closed
+    except Exception:  # blocked, full, closed, or a value that cannot be told: a line is lost, never a message
         _lost += 1
         if _on_drop is not None:
             _on_drop()
@@ -114,23 +120,26 @@ def _shortened(value: object) -> object:
     return text if len(text) <= _MAX_VALUE else text[:_MAX_VALUE] + "..."
 
 
-def _writer(stream: IO[bytes]) -> Callable[[bytes], int]:
-    """A way to write to the stream that does not wait.
+def _writer(stream: IO[bytes]) -> tuple[Callable[[bytes], int], Callable[[], object]]:
+    """How to write to the stream without waiting, and how to close what was opened for it.
 
     Whether writing waits belongs to the open file, which we may share with the shell or the service manager that gave
-    it to us; so a pipe is opened anew, and a socket is told at each write.
+    it to us; so a pipe is opened anew, and a socket is told at each write. A descriptor of our own stays ours when the
+    stream is closed and its number is given to another file.
     """
     try:
         number = stream.fileno()
         mode = os.fstat(number).st_mode
     except (OSError, ValueError):  # no file behind it
-        return lambda octets: _written(stream, octets)
+        return (lambda octets: _written(stream, octets)), _nothing
     if stat.S_ISSOCK(mode):
         connection = socket.socket(fileno=os.dup(number))
-        return lambda octets: connection.send(octets, socket.MSG_DONTWAIT)
+        return (lambda octets: connection.send(octets, socket.MSG_DONTWAIT)), connection.close
     if stat.S_ISFIFO(mode) or stat.S_ISCHR(mode):
-        number = _opened_anew(number, waits_for_a_person=stat.S_ISCHR(mode))
-    return lambda octets: os.write(number, octets)
+        own = _opened_anew(number, waits_for_a_person=stat.S_ISCHR(mode))
+    else:
+        own = os.dup(number)
+    return (lambda octets: os.write(own, octets)), (lambda: os.close(own))
 
 
 def _opened_anew(number: int, *, waits_for_a_person: bool) -> int:
@@ -138,7 +147,7 @@ def _opened_anew(number: int, *, waits_for_a_person: bool) -> int:
         return os.open(f"/proc/self/fd/{number}", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     if not waits_for_a_person:  # the pipe of another user; it is the log of nobody else
         os.set_blocking(number, False)
-    return number
+    return os.dup(number)
 
 
 def _written(stream: IO[bytes], octets: bytes) -> int:

@@ -102,6 +102,7 @@ class Notices:
             now=self.clock(),
             token=f"{transaction.id}.{secrets.token_hex(6)}",
             kept_until=transaction.received_at + hold.retain if isinstance(hold, Hold) else None,
+            recipient=decision.recipient,
             unit_mailbox=official_mailbox(policy, unit_id, transaction.received_at),
             signer=self.signer,
         )

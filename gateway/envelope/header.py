@@ -169,7 +169,7 @@ def make_field(name: str, value: str) -> bytes:
         raise HeaderError(f"value of {name} holds a control or non-ASCII character")
     lines, line = [], f"{name}:"
     for word in value.split(" "):
-        if len(line) + 1 + len(word) > 78 and line.strip() and not line.endswith(":"):
+        if len(line) + 1 + len(word) > 78 and line.strip() and line != f"{name}:":
             lines.append(line)
             line = ""
         line += " " + word

@@ -103,7 +103,7 @@ def _split(raw: Octets) -> tuple[int, int]:
     """Size of the header section (its last CRLF included) and offset of the body."""
     if raw[:2] == b"\r\n":
         return 0, 2
-    end = raw.find(b"\r\n\r\n")
+    end = raw.find(b"\r\n\r\n", 0)  # an mmap would search from its file position
     return (len(raw), len(raw)) if end < 0 else (end + 2, end + 4)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import date
-from typing import Any, overload
+from typing import Any
 
 from gateway.envelope.address import Mailbox
 from gateway.identity.identity import Holding, Identity, Level, Provider, Submission, Unit
@@ -12,10 +12,37 @@ from gateway.identity.identity import Holding, Identity, Level, Provider, Submis
 _DATES = ("valid_from", "valid_until")
 
 
-def plain(value: Identity | Submission) -> dict[str, Any]:
+def plain_identity(identity: Identity) -> dict[str, Any]:
     """A dict of strings, numbers, booleans, None, lists and dicts; dates as `2026-12-01`."""
-    result: dict[str, Any] = _plain(asdict(value))
+    result: dict[str, Any] = _plain(asdict(identity))
     return result
+
+
+def plain_submission(submission: Submission) -> dict[str, Any]:
+    result: dict[str, Any] = _plain(asdict(submission))
+    return result
+
+
+def identity_from_plain(data: dict[str, Any]) -> Identity:
+    """Undo plain_identity(). Raises KeyError, TypeError or ValueError for what it did not make."""
+    return Identity(
+        **data
+        | {
+            "author": Mailbox(**data["author"]) if data["author"] else None,
+            "level": Level(data["level"]),
+            "provider": Provider(data["provider"]),
+            "unit": Unit(**_dated(data["unit"])) if data["unit"] else None,
+            "holding": Holding(**_dated(data["holding"])) if data["holding"] else None,
+            "proposals": tuple(data["proposals"]),
+        }
+    )
+
+
+def submission_from_plain(data: dict[str, Any]) -> Submission:
+    """Undo plain_submission(). Raises KeyError or TypeError for what it did not make."""
+    return Submission(
+        data["is_administrative"], tuple(data["reasons"]), tuple(data["document_numbers"]), data["document_kind"]
+    )
 
 
 def _plain(value: Any) -> Any:
@@ -26,29 +53,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, date):
         return value.isoformat()
     return str(value) if isinstance(value, str) else value  # words of an enumeration as plain strings
-
-
-@overload
-def from_plain(kind: type[Identity], data: dict[str, Any]) -> Identity: ...
-@overload
-def from_plain(kind: type[Submission], data: dict[str, Any]) -> Submission: ...
-def from_plain(kind: type[Identity] | type[Submission], data: dict[str, Any]) -> Identity | Submission:
-    """Undo plain(). Raises KeyError, TypeError or ValueError for what plain() did not make."""
-    if kind is Submission:
-        return Submission(
-            data["is_administrative"],
-            tuple(data["reasons"]),
-            tuple(data["document_numbers"]),
-            data["document_kind"],
-        )
-    return Identity(**data | {
-        "author": Mailbox(**data["author"]) if data["author"] else None,
-        "level": Level(data["level"]),
-        "provider": Provider(data["provider"]),
-        "unit": Unit(**_dated(data["unit"])) if data["unit"] else None,
-        "holding": Holding(**_dated(data["holding"])) if data["holding"] else None,
-        "proposals": tuple(data["proposals"]),
-    })  # fmt: skip
 
 
 def _dated(data: dict[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from gateway.policy.case import Case
 from gateway.policy.match import Condition, Finding, Setting
 from gateway.policy.patterns import Patterns
 from gateway.policy.schema_when import TimeWindow
-from gateway.policy.values import regex
+from gateway.policy.values_mail import regex
 
 REGEX_INPUT_MAX: Final = 64 * 1024  # octets that a pattern is tried on (safety S-40)
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

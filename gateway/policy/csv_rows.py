@@ -45,10 +45,6 @@ class Row:
         place = self._places.get(column)
         return self._cells[place].strip() if place is not None and place < len(self._cells) else ""
 
-    def place(self, column: str) -> int:
-        """The cell's position in the record, from 0; -1 when the file lacks the column."""
-        return self._places.get(column, -1)
-
 
 class Sheet:
     """A CSV text, its rows, and the problems found in it. Everything is reported; nothing raises."""
@@ -59,11 +55,13 @@ class Sheet:
         self._columns = columns
         self._lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
         self._suggestions = 0
+        self._places: dict[str, int] = {}
         self._delimiter, self._header_line = self._find_header()
 
     def rows(self) -> Iterator[Row]:
         """The records below the header, in order; none when a required column is missing."""
         places: dict[str, int] | None = None
+        width = 0
         last = self._header_line
         reader = csv.reader(self._readable(), delimiter=self._delimiter)
         while True:
@@ -77,22 +75,23 @@ class Sheet:
             line, last = last + 1, self._header_line + reader.line_num
             if not any(cell.strip() for cell in cells):
                 continue
-            if last - line >= RECORD_LINES_MAX:
+            if last > line and (last - line >= RECORD_LINES_MAX or self._is_unclosed(line, last)):
                 self._unclosed(line)
                 return
             if places is None:
                 places = self._read_header(line, cells)
                 if places is None:
                     return
+                self._places, width = places, len(cells)
                 continue
-            if self._is_sound(line, cells, places):
+            if self._is_sound(line, cells, width):
                 yield Row(line, cells, places)
 
     def error(self, row: Row, column: str, en: str, vi: str) -> None:
-        self._add("error", row.line, row.place(column), row.get(column), en, vi)
+        self._add("error", row.line, self._places.get(column, -1), row.get(column), en, vi)
 
-    def warning(self, row: Row, column: str, en: str, vi: str) -> None:
-        self._add("warning", row.line, row.place(column), row.get(column), en, vi)
+    def warning(self, line: int, column: str, value: str, en: str, vi: str) -> None:
+        self._add("warning", line, self._places.get(column, -1), value, en, vi)
 
     def suggestion(self, value: str, known: Sequence[str]) -> tuple[str, str]:
         """`did you mean …?` in English and Vietnamese, or two empty texts."""
@@ -136,18 +135,23 @@ class Sheet:
                       f"thiếu cột {name}. Hãy thêm vào dòng tiêu đề.")  # fmt: skip
         return None if missing else places
 
-    def _is_sound(self, line: int, cells: list[str], places: dict[str, int]) -> bool:
-        extra = [cell for cell in cells[max(places.values()) + 1 :] if cell.strip()]
-        if extra:
-            self._add("error", line, max(places.values()) + 1, extra[0],
-                      "more cells than columns. Put the cell in quotes if it holds the delimiter.",
-                      "nhiều ô hơn số cột. Nếu trong ô có dấu phân cách thì đặt cả ô trong dấu ngoặc kép.")  # fmt: skip
+    def _is_sound(self, line: int, cells: list[str], width: int) -> bool:
+        if len(cells) <= width and len(max(cells, key=len)) <= CELL_MAX:
+            return True
         for place, cell in enumerate(cells):
             if len(cell) > CELL_MAX:
                 self._add("error", line, place, cell[:40], f"a cell of more than {CELL_MAX} characters. Shorten it.",
                           f"ô dài hơn {CELL_MAX} ký tự. Hãy rút ngắn.")  # fmt: skip
                 return False
-        return not extra
+            if place >= width and cell.strip():
+                self._add("error", line, place, cell,
+                          "more cells than columns. Put the cell in quotes if it holds the delimiter.",
+                          "nhiều ô hơn số cột. Nếu trong ô có dấu phân cách thì đặt cả ô trong dấu ngoặc kép.")  # fmt: skip
+                return False
+        return True
+
+    def _is_unclosed(self, first: int, last: int) -> bool:
+        return sum(line.count('"') for line in self._lines[first - 1 : last]) % 2 == 1
 
     def _unclosed(self, line: int) -> None:
         self._add("error", line, -1, "", 'a quote (") opened here is never closed. Close it, or double it: "".',

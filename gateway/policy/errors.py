@@ -88,7 +88,8 @@ def _empty(data: object, path: Path) -> Iterable[Path]:
 def _path(document: Document, location: tuple[str | int, ...]) -> tuple[Path, Path]:
     """The part of an error's location that is in the file, and the part that is not.
 
-    Names of union members (in angle brackets), and the index 0 of a single value read as a list, are in the location but in no file.
+    Names of union members (in angle brackets), and the index 0 of a single value read as a list, are in the location
+    but in no file.
     """
     path: Path = ()
     rest: Path = ()

@@ -10,7 +10,8 @@ from pydantic import Field
 from gateway.policy.model import Model
 from gateway.policy.schema_then import Rollout, Then, ThenOrWord
 from gateway.policy.schema_when import When
-from gateway.policy.values import AddressPattern, Domain, DomainPattern, Extension, Many, Slug, Word
+from gateway.policy.values import Many, Slug, Word
+from gateway.policy.values_mail import AddressPattern, Domain, DomainPattern, Extension
 
 
 class RouteModel(Model):

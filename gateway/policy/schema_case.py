@@ -1,14 +1,18 @@
-"""cases/*.yaml as typed models: golden cases that every reload must pass. Field docstrings: English, an empty line, Vietnamese."""
+"""cases/*.yaml as typed models: golden cases that every reload must pass.
+
+Field docstrings: English, an empty line, Vietnamese.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from gateway.policy.model import Model
+from gateway.policy.model import Model, null_as_word
 from gateway.policy.schema_when import LevelWord
-from gateway.policy.values import Address, Many, Moment, Word, wrong
+from gateway.policy.values import Many, Moment, Word, wrong
+from gateway.policy.values_mail import Address, BouncePath
 
 
 class Expectation(Model):
@@ -69,7 +73,7 @@ class GoldenCase(Model):
     """The recipient.
 
     Người nhận."""
-    reverse_path: Literal["null"] | Address | None = None
+    reverse_path: BouncePath | None = None
     """The envelope's reverse-path; default: the author.
 
     Địa chỉ trả về; mặc định: người gửi."""
@@ -105,6 +109,11 @@ class GoldenCase(Model):
     """What must come out.
 
     Kết quả phải đạt."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_a_word(cls, data: Any) -> Any:
+        return null_as_word(data)
 
 
 class CaseFile(Model):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from gateway.policy.directive import Directive, Document
 from gateway.policy.model import Model
-from gateway.policy.values import Address, Day, Domain, Many, Word
+from gateway.policy.values import Day, Many, Word
+from gateway.policy.values_mail import Address, Domain
 
 
 class DocumentModel(Model):

@@ -9,18 +9,8 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from gateway.envelope.reply import Reply
 from gateway.policy.model import Model
-from gateway.policy.values import (
-    Address,
-    EnhancedCode,
-    Many,
-    PhaseDay,
-    ReplyText,
-    Slug,
-    Span,
-    SubjectPrefix,
-    Word,
-    wrong,
-)
+from gateway.policy.values import Many, PhaseDay, Slug, Span, Word, wrong
+from gateway.policy.values_mail import Address, EnhancedCode, ReplyText, SubjectPrefix
 
 TAGS: Final = ("unit-headers",)
 _DETAIL = re.compile(r"[A-Za-z0-9_.-]{1,40}\Z")

@@ -9,21 +9,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Tag, model_validator
 
-from gateway.policy.model import Model
-from gateway.policy.values import (
-    AddressPattern,
-    AuthorDomain,
-    Day,
-    Extension,
-    FieldName,
-    Hours,
-    Many,
-    Regex,
-    ReversePath,
-    SizeTest,
-    Word,
-    wrong,
-)
+from gateway.policy.model import Model, null_as_word
+from gateway.policy.values import Day, Hours, Many, SizeTest, Word, wrong
+from gateway.policy.values_mail import AddressPattern, AuthorDomain, Extension, FieldName, Regex, ReversePath
 
 SenderWord = Literal["free-provider", "official", "other", "unknown"]
 LevelWord = Literal["signed", "authorized", "shared", "claimed"]
@@ -154,10 +142,7 @@ class When(Model):
     @model_validator(mode="before")
     @classmethod
     def _null_is_a_word(cls, data: Any) -> Any:
-        """`reverse_path: null` is written without quotes by everybody, and YAML reads it as nothing."""
-        if isinstance(data, dict) and "reverse_path" in data and data["reverse_path"] is None:
-            return {**data, "reverse_path": "null"}
-        return data
+        return null_as_word(data)
 
     @property
     def given(self) -> tuple[str, ...]:

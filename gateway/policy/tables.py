@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date
 
 from gateway.envelope.address import AddressError
 from gateway.identity.identity import Holding, Unit
-from gateway.identity.pattern import Kind, Pattern, parse_pattern
+from gateway.identity.pattern import Pattern, parse_pattern
 from gateway.policy.csv_rows import Columns, Row, Sheet
 from gateway.policy.problem import Problem
 from gateway.policy.provider_list import read_free_providers
@@ -31,7 +31,7 @@ _DAY_FIRST = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})\Z")
 
 
 def read_units(text: str, file: str) -> tuple[list[Unit], list[Problem]]:
-    """Read units.csv. Rows with an error are left out; nothing raises."""
+    """Read units.csv. Rows without a readable id, or with one that was there before, are left out; nothing raises."""
     sheet = Sheet(text, file, UNIT_COLUMNS)
     units: dict[str, Unit] = {}
     rows: dict[str, Row] = {}
@@ -54,20 +54,43 @@ def read_mailboxes(text: str, file: str, units: Iterable[Unit], today: date) -> 
     """Read mailboxes.csv against the units of the same policy set. Rows with an error are left out; nothing raises."""
     sheet = Sheet(text, file, MAILBOX_COLUMNS)
     known = {unit.id: unit for unit in units}
-    kept: dict[str, list[tuple[Holding, Row]]] = {}  # by canonical pattern
-    whole: dict[str, list[tuple[Holding, Row]]] = {}  # exact domains, and domains with the pattern *@domain
+    kept = _Kept()
     holdings: list[Holding] = []
     for row in sheet.rows():
         pattern, holding = _read_pattern(sheet, row), _read_holding(sheet, row, known)
         if pattern is None or holding is None or not _is_single(sheet, row, pattern, holding, kept):
             continue
         holdings.append(holding)
-        kept.setdefault(pattern.key, []).append((holding, row))
-        if pattern.kind is Kind.DOMAIN or pattern.local_part == "*":
-            whole.setdefault(pattern.domain, []).append((holding, row))
+        kept.add(pattern, holding)
     _warn_of_expired(sheet, kept, today)
-    _warn_of_shadowed(sheet, kept, whole)
+    _warn_of_shadowed(sheet, kept)
     return holdings, sorted(sheet.problems, key=_place)
+
+
+class _Kept:
+    """The holdings read so far, by what they mean. A million of them have one row each, so no list is made for one."""
+
+    def __init__(self) -> None:
+        self._first: dict[str, Holding] = {}
+        self._further: dict[str, list[Holding]] = {}
+        self.whole: dict[str, str] = {}  # domain: key of the pattern *@domain
+
+    def add(self, pattern: Pattern, holding: Holding) -> None:
+        key = pattern.key
+        if self._first.setdefault(key, holding) is not holding:
+            self._further.setdefault(key, []).append(holding)
+        if pattern.local_part == "*":
+            self.whole[pattern.domain] = key
+
+    def of(self, key: str) -> list[Holding]:
+        first = self._first.get(key)
+        return [] if first is None else [first, *self._further.get(key, ())]
+
+    def ended(self, before: date) -> Iterator[Holding]:
+        """The last row of every pattern of which no row lasts until this day."""
+        for key, first in self._first.items():
+            if first.valid_until and all(h.valid_until and h.valid_until < before for h in self.of(key)):
+                yield self.of(key)[-1]
 
 
 def _place(problem: Problem) -> tuple[int, int]:
@@ -75,16 +98,17 @@ def _place(problem: Problem) -> tuple[int, int]:
 
 
 def _read_unit(sheet: Sheet, row: Row) -> Unit | None:
-    before = len(sheet.problems)
+    """The unit, also where a cell of it is wrong: that the mailboxes' unit is unknown would be no second problem."""
     unit_id = row.get("unit_id")
-    if not _UNIT_ID.match(unit_id):
+    is_named = bool(_UNIT_ID.match(unit_id))
+    if not is_named:
         sheet.error(row, "unit_id", "a unit id is of letters a-z, digits, dot, hyphen and underscore, as in thpt-tan-an.",
                     "mã đơn vị chỉ gồm chữ cái không dấu, số, dấu chấm, gạch nối, gạch dưới, ví dụ thpt-tan-an.")  # fmt: skip
     for column in ("name", "kind"):
         if not row.get(column):
             sheet.error(row, column, f"column {column} is empty. Fill it in.", f"ô {column} đang trống. Hãy điền vào.")
     start, end = _read_dates(sheet, row)
-    if len(sheet.problems) > before:
+    if not is_named:
         return None
     return Unit(unit_id, row.get("name"), row.get("kind"), row.get("parent"), start, end, row.get("successor"),
                 row.get("contact"), row.line)  # fmt: skip
@@ -117,22 +141,26 @@ def _read_date(sheet: Sheet, row: Row, column: str) -> date | None:
 
 
 def _check_references(sheet: Sheet, units: dict[str, Unit], rows: dict[str, Row], column: str) -> None:
-    """Parents and successors must exist, and must not lead in a circle."""
-    sound: set[str] = set()  # units from which the way is known to end
+    """Parents and successors must exist, and must not lead in a circle. Every unit is walked over once."""
+    done: set[str] = set()
     for unit in units.values():
         path: dict[str, None] = {}
-        here: Unit | None = unit
-        while here and here.id not in sound and here.id not in path:
-            path[here.id] = None
-            target = getattr(here, column)
-            here = units.get(target)
-            if target and here is None and len(path) == 1:
-                _unknown_unit(sheet, rows[unit.id], column, units)
-        if here and here.id in path and here.id == unit.id:
-            circle = " → ".join([*path, unit.id])
-            sheet.error(rows[unit.id], column, f"the column {column} leads in a circle: {circle}. Break it.",
-                        f"cột {column} dẫn thành vòng tròn: {circle}. Hãy sửa lại.")  # fmt: skip
-        sound.update(path)
+        here = unit.id
+        while here not in done and here not in path:
+            path[here] = None
+            target = rows[here].get(column)
+            if not target:
+                break
+            if target not in units:
+                _unknown_unit(sheet, rows[here], column, units)
+                break
+            here = target
+        else:
+            if here in path:
+                circle = " → ".join([*path, here][list(path).index(here) :])
+                sheet.error(rows[here], column, f"the column {column} leads in a circle: {circle}. Break it.",
+                            f"cột {column} dẫn thành vòng tròn: {circle}. Hãy sửa lại.")  # fmt: skip
+        done.update(path)
 
 
 def _unknown_unit(sheet: Sheet, row: Row, column: str, units: dict[str, Unit]) -> None:
@@ -165,7 +193,8 @@ def _read_holding(sheet: Sheet, row: Row, units: dict[str, Unit]) -> Holding | N
     holding = Holding(row.get("address"), unit_id, row.get("function"), start, end, row.get("note"), row.line)
     unit = units[unit_id]
     if not unit.successor and not _overlap(holding, unit):
-        sheet.warning(row, "unit_id", f"unit {unit_id} does not exist on this row's days, so it never counts. Mend the dates.",
+        sheet.warning(row.line, "unit_id", unit_id,
+                      f"unit {unit_id} does not exist on this row's days, so it never counts. Mend the dates.",
                       f"đơn vị {unit_id} không tồn tại trong thời gian của dòng này nên dòng không có tác dụng. "
                       "Hãy sửa lại ngày.")  # fmt: skip
     return holding
@@ -177,10 +206,8 @@ def _overlap(one: Holding | Unit, other: Holding | Unit) -> bool:
     return starts <= (other.valid_until or date.max) and (other.valid_from or date.min) <= ends
 
 
-def _is_single(
-    sheet: Sheet, row: Row, pattern: Pattern, holding: Holding, kept: dict[str, list[tuple[Holding, Row]]]
-) -> bool:
-    for other, _ in kept.get(pattern.key, ()):
+def _is_single(sheet: Sheet, row: Row, pattern: Pattern, holding: Holding, kept: _Kept) -> bool:
+    for other in kept.of(pattern.key):
         if _overlap(holding, other):
             sheet.error(row, "address",
                         f"{pattern.key} belongs to {other.unit_id} by line {other.line} already, on some of the same days. "
@@ -191,28 +218,25 @@ def _is_single(
     return True
 
 
-def _warn_of_expired(sheet: Sheet, kept: dict[str, list[tuple[Holding, Row]]], today: date) -> None:
-    """A row that has ended is worth a word, unless a later row of the same mailbox tells what came after."""
-    for entries in kept.values():
-        if all(holding.valid_until and holding.valid_until < today for holding, _ in entries):
-            holding, row = entries[-1]
-            sheet.warning(row, "valid_until", f"{holding.pattern} ended on {holding.valid_until} and nothing follows it. "
-                          "Add a row, or delete this one if nobody asks for it any more.",
-                          f"{holding.pattern} đã hết hạn ngày {holding.valid_until} và không có dòng nào tiếp theo. "
-                          "Hãy thêm dòng mới, hoặc xóa dòng này nếu không còn dùng.")  # fmt: skip
+def _warn_of_expired(sheet: Sheet, kept: _Kept, today: date) -> None:
+    """A row that has ended is worth a word, unless another row of the same mailbox tells what came after."""
+    for holding in kept.ended(today):
+        sheet.warning(holding.line, "valid_until", str(holding.valid_until),
+                      f"{holding.pattern} ended on {holding.valid_until} and nothing follows it. "
+                      "Add a row, or delete this one if nobody asks for it any more.",
+                      f"{holding.pattern} đã hết hạn ngày {holding.valid_until} và không có dòng nào tiếp theo. "
+                      "Hãy thêm dòng mới, hoặc xóa dòng này nếu không còn dùng.")  # fmt: skip
 
 
-def _warn_of_shadowed(
-    sheet: Sheet, kept: dict[str, list[tuple[Holding, Row]]], whole: dict[str, list[tuple[Holding, Row]]]
-) -> None:
+def _warn_of_shadowed(sheet: Sheet, kept: _Kept) -> None:
     """An exact domain beside `*@domain`: the address pattern means every mailbox of it and takes precedence."""
-    for domain, entries in whole.items():
-        for holding, row in kept.get(domain, ()):
-            for other, _ in entries:
-                if other is not holding and "@" in other.pattern.lstrip("@") and _covers(other, holding):
-                    sheet.warning(row, "address",
-                                  f"this row never counts: *@{domain} on line {other.line} comes before it. Delete one.",
-                                  f"dòng này không bao giờ có tác dụng vì *@{domain} ở dòng {other.line} được xét trước. "
+    for domain, key in kept.whole.items():
+        for holding in kept.of(domain):
+            for other in kept.of(key):
+                if _covers(other, holding):
+                    sheet.warning(holding.line, "address", holding.pattern,
+                                  f"this row never counts: {key} on line {other.line} comes before it. Delete one.",
+                                  f"dòng này không bao giờ có tác dụng vì {key} ở dòng {other.line} được xét trước. "
                                   "Hãy xóa một dòng.")  # fmt: skip
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from gateway.envelope.reply import Reply
 from gateway.envelope.transaction import Client
 from gateway.policy.route import Route
@@ -10,6 +12,8 @@ from gateway.relay.connection import Connection
 from gateway.relay.handshake import hello
 from gateway.relay.verdict import Refused
 from gateway.relay.xclient_out import commands, is_ours
+
+_HELO = re.compile(r"[!-~]{1,255}\Z")
 
 
 def can_serve(connection: Connection, client: Client) -> bool:
@@ -26,7 +30,8 @@ async def introduce(connection: Connection, route: Route, client: Client, hostna
     if route.xclient and "XCLIENT" in connection.extensions:
         if connection.introduced != client:
             await _tell("XCLIENT", connection, route, client, seconds)
-            await hello(connection, route, hostname, seconds)
+            # Postfix believes the EHLO that follows more than the HELO attribute, so it is the client's name again.
+            await hello(connection, route, client.helo if _HELO.match(client.helo) else hostname, seconds)
             connection.introduced = client
     elif "XFORWARD" in connection.extensions:
         await _tell("XFORWARD", connection, route, client, seconds)

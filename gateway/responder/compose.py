@@ -85,19 +85,21 @@ def notice_for(
     token: str,
     kept_until: datetime | None,
     unit_mailbox: str = "",
+    recipient: Mailbox | None = None,
     signer: Signer | None = None,
 ) -> ComposedNotice:
     """The notice about one transaction that why_not() lets pass.
 
     `templates` maps the names in `directive.templates` to their texts. `token` is the unguessable left side of the
     Message-ID. `kept_until` is the end of the held entry's retention, None when the message was delivered.
-    `unit_mailbox` is the official mailbox of `identity.unit`, when known. Raises NoticeError.
+    `unit_mailbox` is the official mailbox of `identity.unit`, when known. `recipient` is the one whose fate is told;
+    by default the first that To or Cc names. Raises NoticeError.
     """
     if transaction.reverse_path is None or not transaction.forward_paths:
         raise NoticeError("nobody to answer")
     facts = NoticeFacts(
         sender=transaction.reverse_path,
-        recipient=addressed_to(transaction) or transaction.forward_paths[0].mailbox,
+        recipient=recipient or addressed_to(transaction) or transaction.forward_paths[0].mailbox,
         subject=transaction.message.subject,
         received_at=transaction.received_at,
         entry=transaction.id,

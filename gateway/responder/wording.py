@@ -119,7 +119,7 @@ def values(facts: NoticeFacts, directive: Directive, language: Language, zone: t
         "held": facts.kept_until is not None,
         "kept_until": moment(facts.kept_until, zone) if facts.kept_until else "",
         "unit_name": plain(facts.unit_name),
-        "unit_mailbox": plain(facts.unit_mailbox),
+        "unit_mailbox": _one_address(facts.unit_mailbox),
         "directive": cite(directive.document, language),
         "asks": plain(directive.asks, TRUSTED_MAX).rstrip(". "),
         "grounds": tuple(cite(document, language) for document in directive.grounds[:LIST_MAX]),
@@ -129,3 +129,8 @@ def values(facts: NoticeFacts, directive: Directive, language: Language, zone: t
         "contact_phone": plain(directive.contact_phone),
         "contact_mailbox": plain(directive.contact_mailbox),
     }
+
+
+def _one_address(text: str) -> str:
+    """The address, or "" for a row of mailboxes.csv that is a domain or a pattern: nobody can log in to that."""
+    return plain(text) if "@" in text and "*" not in text else ""

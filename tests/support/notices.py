@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import email
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from email.message import EmailMessage
+from email.policy import default
 from ipaddress import ip_address
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -13,7 +16,10 @@ from gateway.envelope.message import Message
 from gateway.envelope.transaction import Client, ForwardPath, Transaction
 from gateway.evidence.result import Evidence, MethodResult
 from gateway.identity.identity import Identity, Level, Provider
+from gateway.policy.decision import Disposition
 from gateway.policy.directive import Directive, Document
+from gateway.responder.compose import ComposedNotice, notice_for, parse_sender
+from gateway.responder.eligibility import why_not
 
 NOW = datetime(2026, 11, 21, 7, 5, tzinfo=UTC)
 HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -105,3 +111,55 @@ def identity(author: str | None = SENDER, level: Level = Level.SIGNED) -> Identi
         provider=Provider.FREE,
         provider_reason="",
     )
+
+
+def reason(
+    msg: Message | None = None,
+    *,
+    extra: tuple[str, ...] = (),
+    disposition: Disposition | None = None,
+    proof: Evidence | None = None,
+    who: Identity | None = None,
+    **envelope: object,
+) -> str:
+    """What why_not() says of a message; `envelope` are keywords of transaction()."""
+    return why_not(
+        transaction(msg, **envelope),  # type: ignore[arg-type]
+        proof or evidence(),
+        who or identity(),
+        own_domains=OWN,
+        directive=DIRECTIVE,
+        extra_addresses=extra,
+        disposition=disposition,
+    )
+
+
+FROM = parse_sender("Cổng thư điện tử <no-reply@longan.edu.vn>")
+UNTIL = NOW + timedelta(days=30)
+
+
+def notice(txn: Transaction | None = None, *, until: datetime | None = UNTIL, **changes) -> ComposedNotice:
+    arguments = {"sender": FROM, "zone": HANOI, "now": NOW, "token": "n.7F3K9QXM2C4D", "kept_until": until, **changes}
+    who = arguments.pop("identity", identity())
+    return notice_for(txn or transaction(), who, arguments.pop("directive", DIRECTIVE), TEMPLATES, **arguments)
+
+
+def read(composed: ComposedNotice) -> EmailMessage:
+    parsed = email.message_from_bytes(composed.content, policy=default)
+    assert isinstance(parsed, EmailMessage)
+    assert parsed.defects == []
+    return parsed
+
+
+def text(composed: ComposedNotice) -> str:
+    return read(composed).get_content().replace("\r\n", "\n")
+
+
+def lint(content: bytes) -> None:
+    """What any receiving server may insist on."""
+    content.decode("ascii")
+    assert content.count(b"\r") == content.count(b"\n") == content.count(b"\r\n")
+    header, _, body = content.partition(b"\r\n\r\n")
+    assert max(map(len, header.split(b"\r\n"))) <= 998
+    assert max(map(len, body.split(b"\r\n"))) <= 76
+    assert Message(content).problems == ()

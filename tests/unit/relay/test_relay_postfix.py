@@ -143,7 +143,6 @@ async def test_xclient_makes_postfix_see_the_real_client(trusting: Postfix, tmp_
         assert (await session.mail(SCHOOL, ())).is_positive
         assert (await session.rcpt(OFFICE)).is_positive
         assert (await session.deliver([OFFICE], [CONTENT])).reply.code == 250
-    print(trusting.messages()[0])
     first, second, third = trusting.wait(already + 3)[already:]
     assert b"from mail.c2nguyenvanrong.edu.vn (unknown [192.0.2.25])" in first
     assert b"from mx.example.net (unknown [IPv6:2001:db8::25])" in second

@@ -2,71 +2,33 @@
 
 from __future__ import annotations
 
-import email
-import re
-import unicodedata
 from dataclasses import replace
-from datetime import datetime, timedelta
-from email.message import EmailMessage
-from email.policy import default
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from gateway.envelope.message import Message
-from gateway.envelope.transaction import Transaction
 from gateway.identity.identity import Unit
-from gateway.responder.compose import ComposedNotice, Sender, notice_for, parse_sender, thread_of
+from gateway.responder.compose import Sender, parse_sender, thread_of
 from gateway.responder.eligibility import why_not
 from gateway.responder.template import NoticeError
 from tests.support.notices import (
     DIRECTIVE,
-    HANOI,
     NOW,
     OWN,
     SENDER,
-    TEMPLATES,
     VANTHU,
     dkim,
     dmarc,
     evidence,
     identity,
+    lint,
     message,
+    notice,
+    read,
     spf,
+    text,
     transaction,
 )  # fmt: skip
-
-FROM = parse_sender("Cổng thư điện tử <no-reply@longan.edu.vn>")
-UNTIL = NOW + timedelta(days=30)
-
-
-def notice(txn: Transaction | None = None, *, until: datetime | None = UNTIL, **changes) -> ComposedNotice:
-    arguments = {"sender": FROM, "zone": HANOI, "now": NOW, "token": "n.7F3K9QXM2C4D", "kept_until": until, **changes}
-    who = arguments.pop("identity", identity())
-    return notice_for(txn or transaction(), who, arguments.pop("directive", DIRECTIVE), TEMPLATES, **arguments)
-
-
-def read(composed: ComposedNotice) -> EmailMessage:
-    parsed = email.message_from_bytes(composed.content, policy=default)
-    assert isinstance(parsed, EmailMessage)
-    assert parsed.defects == []
-    return parsed
-
-
-def text(composed: ComposedNotice) -> str:
-    return read(composed).get_content().replace("\r\n", "\n")
-
-
-def lint(content: bytes) -> None:
-    """What any receiving server may insist on."""
-    content.decode("ascii")
-    assert content.count(b"\r") == content.count(b"\n") == content.count(b"\r\n")
-    header, _, body = content.partition(b"\r\n\r\n")
-    assert max(map(len, header.split(b"\r\n"))) <= 998
-    assert max(map(len, body.split(b"\r\n"))) <= 76
-    assert Message(content).problems == ()
-
 
 # ---- AR-14: the header ----------------------------------------------------------------------------------------------
 
@@ -151,64 +113,6 @@ def test_sender_that_is_not_one_mailbox(bad: str) -> None:
         parse_sender(bad)
 
 
-# ---- AR-15 and S-41: what the message answered can put into the notice -------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "subject",
-    [
-        "x\r\n Bcc: nan-nhan@example.vn", "=?utf-8?Q?x=0D=0ABcc:_nan-nhan@example.vn?=", "=?utf-8?B?eA0KDQpib2R5?=",
-        "=?utf-8?Q?a=00b=1B[31m=7F?=", "=?utf-8?Q?x=E2=80=A8y=E2=80=AE=E2=81=A6z?=", "{{7*7}}", "{0.__class__}", "%n%s%x",
-        "x" * 5000, "ế" * 3000, "=?utf-8?Q?" + "=F0=9F=8F=AB" * 500 + "?=", "a" + "\u0301" * 3000, "=?x?=", "",
-    ],
-)  # fmt: skip
-def test_S_41_hostile_subjects(subject: str) -> None:
-    composed = notice(transaction(message(subject=subject)))
-    lint(composed.content)
-    parsed = read(composed)
-    assert parsed.keys() == read(notice()).keys()
-    content = text(composed)
-    assert not [c for c in content + parsed["Subject"] if unicodedata.category(c).startswith("C") and c != "\n"]
-    if subject.startswith(("{", "%")):
-        assert f"- Tiêu đề: {subject}\n" in content
-    assert len(parsed["Subject"]) <= 200
-    assert max(len(line) for line in content.splitlines()) < 500
-
-
-@given(st.text(max_size=300))
-@settings(max_examples=60, deadline=None)
-def test_S_41_any_subject_gives_one_clean_notice(subject: str) -> None:
-    encoded = "=?utf-8?Q?" + "".join(f"={octet:02X}" for octet in subject.encode("utf-8", "replace")) + "?="
-    composed = notice(transaction(message(subject=encoded)))
-    lint(composed.content)
-    assert text(composed).count("7F3K-9QXM-2C4D") == 4
-
-
-def test_AR_15_the_body_is_never_quoted() -> None:
-    composed = notice(transaction(message(body="mật khẩu BÍ-MẬT-1077")))
-    assert "BÍ-MẬT" not in text(composed)
-
-
-@pytest.mark.parametrize(
-    ("subject", "shown"),
-    [
-        ("xem http://evil.example/a?b", "xem http[:]//evil[.]example/a?b"),
-        ("HTTPS://EVIL.COM", "HTTPS[:]//EVIL[.]COM"),
-        ("vào evil.com.vn/x ngay", "vào evil[.]com[.]vn/x ngay"),
-        ("gửi mailto:a@evil.com", "gửi mailto[:]a@evil[.]com"),
-        ("javascript:alert(1)", "javascript[:]alert(1)"),
-        ("xấu.xn--p1ai", "xấu[.]xn--p1ai"),
-        ("evil。com", "evil[.]com"),
-        ("Báo cáo số 12.BC-THPT, v.v., ngày 21.11.2026", "Báo cáo số 12.BC-THPT, v.v., ngày 21.11.2026"),
-        ("V/v: nộp hồ sơ P.GDĐT Tp.Tân An 1.000.000đ", "V/v: nộp hồ sơ P.GDĐT Tp.Tân An 1.000.000đ"),
-    ],
-)
-def test_AR_15_no_link_from_sender_data(subject: str, shown: str) -> None:
-    content = text(notice(transaction(message(subject=subject))))
-    assert f"- Tiêu đề: {shown}\n" in content
-    assert not re.search(r"\bhttps?://|www\.\w|evil\.", content, re.I)
-
-
 # ---- what it says ---------------------------------------------------------------------------------------------------
 
 
@@ -249,6 +153,18 @@ def test_the_units_own_mailbox_is_named_when_known() -> None:
     assert content.startswith("Kính gửi: Trường THPT Lê Hồng Phong\n")
     assert "hộp thư công vụ của đơn vị (thptlehongphong@longan.edu.vn) đến vanthu@longan.edu.vn." in content
     assert "()" not in text(notice())
+
+
+@pytest.mark.parametrize("pattern", ["thptlehongphong.edu.vn", "*@longan.edu.vn", "*.longan.edu.vn"])
+def test_a_domain_or_pattern_is_not_offered_as_a_mailbox(pattern: str) -> None:
+    assert text(notice(unit_mailbox=pattern)) == text(notice())
+
+
+def test_the_recipient_whose_fate_is_told() -> None:
+    both = transaction(message(to=f"{VANTHU}, pgd@longan.edu.vn"), recipients=(VANTHU, "pgd@longan.edu.vn"))
+    assert f"- Hộp thư nhận: {VANTHU}\n" in text(notice(both))
+    told = both.forward_paths[1].mailbox
+    assert "- Hộp thư nhận: pgd@longan.edu.vn\n" in text(notice(both, recipient=told))
 
 
 def test_a_missing_template_is_an_error() -> None:

@@ -134,3 +134,11 @@ def test_keys_and_names_that_cannot_sign(domain: str, selector: str, key_pem: by
 
 def test_a_key_never_shows_in_words() -> None:
     assert "PRIVATE" not in repr(Signer("longan.edu.vn", "s", pem(RSA)))
+
+
+def test_repeated_fields_are_signed_from_the_bottom_up(key) -> None:
+    """RFC 6376 §5.4.2."""
+    content = b"From: a@longan.edu.vn\r\nCc: b@example.vn\r\nCc: c@example.vn\r\n\r\nKinh gui\r\n"
+    whole = Signer("longan.edu.vn", "gw2026", pem(key)).sign(content, NOW)
+    assert verify(whole, key)
+    assert not verify(whole.replace(b"Cc: b@", b"Cc: d@"), key)

@@ -1,0 +1,137 @@
+"""The composition root: settings in, running services out. The only place that knows every part."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from gateway import maillog, metrics
+from gateway.intake import Pipeline
+from gateway.notices import Notices
+from gateway.pipeline import World
+from gateway.ports import StoreError
+from gateway.relay.client import Downstream
+from gateway.relay.outbox import OutboxSender
+from gateway.reloader import Reloader
+from gateway.resolver import Resolver
+from gateway.responder.compose import parse_sender
+from gateway.responder.sign import Signer
+from gateway.settings import NoticeSettings, Settings
+from gateway.store.sqlite import SqliteStore, open_store
+
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # no I, L, O, U: it is read aloud on the telephone
+HOUSEKEEPING_SECONDS = 60.0
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def new_id() -> str:
+    """A transaction id of 60 random bits: "7KQ2-M4XA-90TB"."""
+    bits = secrets.randbits(60)
+    letters = "".join(_CROCKFORD[(bits >> shift) & 31] for shift in range(0, 60, 5))
+    return f"{letters[:4]}-{letters[4:8]}-{letters[8:]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """The parts of one running process, wired."""
+
+    settings: Settings
+    reloader: Reloader
+    store: SqliteStore
+    resolver: Resolver
+    downstream: Downstream
+    outbox: OutboxSender
+    reception: Pipeline
+
+    def checks(self) -> Mapping[str, Callable[[], Awaitable[str]]]:
+        """What /readyz asks; each returns "" or the reason why not."""
+        return {"store": self.store.probe, "dns": self._dns, "downstream": self._main_route, "policy": self._policy}
+
+    async def _dns(self) -> str:
+        return "" if await self.resolver.is_alive() else "no DNS server answers"
+
+    async def _main_route(self) -> str:
+        reply = await self.downstream.probe(self.reloader.current.routes["main"])
+        return "" if reply is not None and reply.is_positive else f"route main: {reply or 'no answer'}"
+
+    async def _policy(self) -> str:
+        return self.reloader.degraded
+
+
+@asynccontextmanager
+async def open_node(settings: Settings, reloader: Reloader) -> AsyncIterator[Node]:
+    """Open the store, DNS and the downstream pool, and close them in the other order.
+
+    Raises store.migrate.CannotStart, responder.sign.SignerError and OSError, each with a sentence for the operator.
+    """
+    async with AsyncExitStack() as stack:
+        store = await asyncio.to_thread(open_store, settings)
+        stack.push_async_callback(store.close)
+        resolver = Resolver(settings.dns)
+        stack.push_async_callback(resolver.close)
+        downstream = Downstream(settings.relay, hostname=settings.hostname, state=settings.state)
+        stack.push_async_callback(downstream.close)
+        outbox = OutboxSender(store, downstream, lambda: reloader.current.routes)
+        world = World(
+            policy=lambda: reloader.current,
+            resolver=resolver,
+            downstream=downstream,
+            store=store,
+            notices=_notices(settings.notice),
+            hostname=settings.hostname,
+            clock=utc_now,
+            new_id=new_id,
+            wake_outbox=outbox.wake,
+        )
+        yield Node(settings, reloader, store, resolver, downstream, outbox, Pipeline(world))
+
+
+def _notices(settings: NoticeSettings) -> Notices:
+    signer = None
+    if settings.dkim_key and settings.dkim_domain and settings.dkim_selector:
+        signer = Signer(settings.dkim_domain, settings.dkim_selector, Path(settings.dkim_key).read_bytes())
+    return Notices(settings, parse_sender(settings.sender), signer, utc_now, new_id)
+
+
+async def keep_house(node: Node) -> None:
+    """Recover what a crash left, expire what is due, delete what nobody needs, refresh the gauges; for ever."""
+    hours = 0.0
+    while True:
+        now = utc_now()
+        try:
+            await node.store.recover(now)
+            if hours % 3600 < HOUSEKEEPING_SECONDS:
+                for entry in await node.store.expire(now):
+                    maillog.fate("expired", entry.id, recipient=", ".join(str(p.mailbox) for p in entry.recipients))
+                await node.store.sweep(now)
+            _gauges(await node.store.counts())
+        except StoreError as error:
+            maillog.event("housekeeping-failed", reason=str(error))
+        hours += HOUSEKEEPING_SECONDS
+        await asyncio.sleep(HOUSEKEEPING_SECONDS)
+
+
+def _gauges(counts: Mapping[str, int]) -> None:
+    for name, number in counts.items():
+        kind, _, state = name.partition(" ")
+        if kind == "entries":
+            metrics.held.labels(state).set(number)
+        elif name == "outbox due":
+            metrics.outbox_due.set(number)
+
+
+async def cancelled(*tasks: asyncio.Task[None]) -> None:
+    """Cancel background tasks and wait until they are gone."""
+    for task in tasks:
+        task.cancel()
+    for task in tasks:
+        with suppress(asyncio.CancelledError):
+            await task

@@ -1,0 +1,16 @@
+"""Processes of one service: the doors' sockets, N workers, one process for services, restart, drain, health.
+
+`app.py` gives two coroutine functions that take a `Context`, and calls `run(settings, worker, services)`:
+
+- a worker gets the sockets `smtp` and `milter`, accepts on them until `context.stopping`, finishes its transactions
+  and returns; it is cancelled after `settings.drain` seconds;
+- the services process gets `http` and `review`, runs what exists once (health, outbox, console), and is stopped last.
+
+Both watch `context.hangup` (SIGHUP: reload policies) where they like.
+"""
+
+from gateway.supervisor.context import Context
+from gateway.supervisor.health import Health
+from gateway.supervisor.run import CANNOT_START, CONFIGURATION, Unusable, run
+
+__all__ = ["CANNOT_START", "CONFIGURATION", "Context", "Health", "Unusable", "run"]

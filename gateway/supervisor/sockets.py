@@ -1,0 +1,140 @@
+"""Listening sockets: opened before fork, or taken over from systemd; a restart of a worker loses no connection."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import stat
+from collections.abc import Mapping, MutableMapping
+from pathlib import Path
+from typing import Final
+
+from gateway.settings import Address, Settings, parse_listen
+
+BACKLOG: Final = 1024  # the kernel takes the lesser of this and net.core.somaxconn
+_FIRST_PASSED: Final = 3  # SD_LISTEN_FDS_START
+
+Sockets = dict[str, list[socket.socket]]
+
+
+class CannotListen(Exception):
+    """An address cannot be listened at; the text is a sentence for the postmaster."""
+
+
+def addresses(settings: Settings) -> dict[str, list[Address]]:
+    """Where each door is to listen, by the table of the settings that says so."""
+    return {
+        "smtp": [parse_listen(text) for text in settings.smtp.listen],
+        "milter": [parse_listen(text) for text in settings.milter.listen],
+        "http": [parse_listen(settings.http.listen)] if settings.http.listen else [],
+        "review": [parse_listen(settings.review.listen)] if settings.review.listen else [],
+    }
+
+
+def open_sockets(settings: Settings, environ: MutableMapping[str, str]) -> Sockets:
+    """The sockets of all doors, listening. Those that systemd passed under a door's name stand for the settings' own.
+
+    Raises CannotListen, with nothing left open.
+    """
+    sockets = _passed(environ)
+    try:
+        for door, where in addresses(settings).items():
+            if door not in sockets:
+                sockets[door] = []
+                for address in where:
+                    sockets[door].append(listen(address))
+    except CannotListen:
+        for opened in sockets.values():
+            for each in opened:
+                each.close()
+        raise
+    return sockets
+
+
+def listen(address: Address) -> socket.socket:
+    """One listening socket; raises CannotListen."""
+    try:
+        return _unix(address.path) if address.path else _tcp(address)
+    except socket.gaierror as error:
+        raise CannotListen(f"{address}: no such host ({error.strerror}); write an IP address of this server") from None
+    except PermissionError:
+        raise CannotListen(
+            f"{address}: not permitted; ports below 1024 need CAP_NET_BIND_SERVICE or systemd socket activation"
+        ) from None
+    except OSError as error:
+        raise CannotListen(f"{address}: {error.strerror}; is another program listening there?") from None
+
+
+def _tcp(address: Address) -> socket.socket:
+    found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    family, kind, _, _, where = found[0]
+    # with the protocol named, asyncio and uvloop set TCP_NODELAY on what is accepted
+    opened = socket.socket(family, kind, socket.IPPROTO_TCP)
+    try:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        opened.bind(where)
+        opened.listen(BACKLOG)
+        opened.setblocking(False)
+    except BaseException:
+        opened.close()
+        raise
+    return opened
+
+
+def _unix(path: str) -> socket.socket:
+    """A socket of mode 0660 (safety S-34); one that a killed gateway left is replaced, one that answers is not."""
+    opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        _remove_stale(Path(path))
+        before = os.umask(0o117)
+        try:
+            opened.bind(path)
+        finally:
+            os.umask(before)
+        opened.listen(BACKLOG)
+        opened.setblocking(False)
+    except BaseException:
+        opened.close()
+        raise
+    return opened
+
+
+def _remove_stale(path: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        if not stat.S_ISSOCK(path.stat().st_mode):
+            raise CannotListen(f"unix:{path}: there is a file that is not a socket; remove it or choose another path")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            probe.settimeout(1)
+            if probe.connect_ex(str(path)) == 0:
+                raise CannotListen(f"unix:{path}: another program is listening there")
+        path.unlink()
+
+
+def _passed(environ: MutableMapping[str, str]) -> Sockets:
+    """Sockets of systemd socket activation, by FileDescriptorName= (sd_listen_fds(3)); the variables are taken out."""
+    count, pid = environ.pop("LISTEN_FDS", ""), environ.pop("LISTEN_PID", "")
+    names = environ.pop("LISTEN_FDNAMES", "").split(":")
+    sockets: Sockets = {}
+    if not count.isdigit() or pid != str(os.getpid()):
+        return sockets
+    for number, name in zip(range(_FIRST_PASSED, _FIRST_PASSED + int(count)), names, strict=False):
+        if name not in ("smtp", "milter", "http", "review"):
+            raise CannotListen(
+                f"systemd passed a socket called {name!r}; write FileDescriptorName=smtp (or milter, http, review)"
+            )
+        opened = socket.socket(fileno=number)
+        opened.setblocking(False)
+        os.set_inheritable(number, False)
+        sockets.setdefault(name, []).append(opened)
+    return sockets
+
+
+def close_unused(sockets: Mapping[str, list[socket.socket]], used: frozenset[str]) -> Sockets:
+    """In a new process: keep the doors that are its own."""
+    for door in sockets.keys() - used:
+        for each in sockets[door]:
+            each.close()
+    return {door: list(sockets[door]) for door in sockets.keys() & used}
