@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
+from typing import Any
 
 from gateway import maillog, metrics
+from gateway.endpoint.smtp import Door, serve
 from gateway.intake import Pipeline
 from gateway.notices import Notices
 from gateway.pipeline import World
 from gateway.ports import StoreError
+from gateway.quarantine.entry import State
 from gateway.relay.client import Downstream
 from gateway.relay.outbox import OutboxSender
-from gateway.reloader import Reloader
+from gateway.reloader import PolicyError, Reloader, inspect
 from gateway.resolver import Resolver
 from gateway.responder.compose import parse_sender
-from gateway.responder.sign import Signer
+from gateway.responder.sign import Signer, SignerError
+from gateway.responder.template import NoticeError
 from gateway.settings import NoticeSettings, Settings
+from gateway.store.migrate import CannotStart
 from gateway.store.sqlite import SqliteStore, open_store
+from gateway.supervisor import Context, Health, Unusable, run
 
+MEETING_SECONDS = 5.0
+RELEASE_LOOKS = 600  # tenths of a second
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # no I, L, O, U: it is read aloud on the telephone
-HOUSEKEEPING_SECONDS = 60.0
 
 
 def utc_now() -> datetime:
@@ -97,26 +105,114 @@ async def open_node(settings: Settings, reloader: Reloader) -> AsyncIterator[Nod
 def _notices(settings: NoticeSettings) -> Notices:
     signer = None
     if settings.dkim_key and settings.dkim_domain and settings.dkim_selector:
-        signer = Signer(settings.dkim_domain, settings.dkim_selector, Path(settings.dkim_key).read_bytes())
+        signer = Signer(settings.dkim_domain, settings.dkim_selector, settings.dkim_key.read_bytes())
     return Notices(settings, parse_sender(settings.sender), signer, utc_now, new_id)
+
+
+# ---- processes ------------------------------------------------------------------------------------------------------
+
+
+def run_service(settings: Settings) -> int:
+    """`gateway run`: the exit status. Policies and store are tried before anything is opened (exit 78)."""
+
+    def prepare() -> None:
+        try:
+            Reloader(settings.policies, settings.state).start()
+            store = open_store(settings)
+            _notices(settings.notice)
+        except PolicyError as error:
+            raise Unusable([problem.text() for problem in error.problems]) from error
+        except (CannotStart, SignerError, NoticeError, OSError) as error:
+            raise Unusable([str(error)]) from error
+        asyncio.run(store.close())
+
+    return run(settings, worker, services, prepare=prepare)
+
+
+async def worker(context: Context) -> None:
+    """One worker process: the doors, until told to stop; then what is in hand is finished."""
+    settings = context.settings
+    reloader = Reloader(settings.policies, settings.state)
+    await asyncio.to_thread(reloader.start)
+    async with open_node(settings, reloader) as node, background(follow_policies(reloader, context)):
+        await meet_routes(node)
+        door = await open_door(node, context.sockets.get("smtp", ()))
+        await context.stopping.wait()
+        await door.drain(settings.drain)
+        await door.close()
+
+
+async def services(context: Context) -> None:
+    """The process for what exists once: health and metrics, outbox, housekeeping."""
+    settings = context.settings
+    reloader = Reloader(settings.policies, settings.state)
+    await asyncio.to_thread(reloader.start)
+    async with open_node(settings, reloader) as node:
+        health = Health(
+            context.metrics_directory, context.not_alive, node.checks(), is_draining=lambda: context.is_draining
+        )
+        async with background(
+            follow_policies(reloader, context),
+            keep_house(node),
+            health.serve(context.sockets.get("http", ())),
+            node.outbox.run(),
+        ):
+            await context.stopping.wait()
+            await node.outbox.stop()
+
+
+async def open_door(node: Node, sockets: Sequence[socket.socket] | None = None) -> Door:
+    """The SMTP door of this process, on sockets of the supervisor or on those that the settings name."""
+    settings = node.settings
+    return await serve(
+        settings.smtp, node.reception, hostname=settings.hostname, spool=settings.state / "spool", sockets=sockets
+    )
+
+
+async def meet_routes(node: Node) -> None:
+    """Learn what the downstream servers offer, so that the first EHLO can offer it; a silent one is not waited for."""
+    routes = node.reloader.current.routes.values()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(MEETING_SECONDS):
+            await asyncio.gather(*(node.downstream.probe(route) for route in routes))
+
+
+async def follow_policies(reloader: Reloader, context: Context) -> None:
+    """Reload when files change or SIGHUP comes; for ever."""
+    watching = asyncio.create_task(reloader.watch())
+    try:
+        while True:
+            await context.hangup.wait()
+            context.hangup.clear()
+            await asyncio.to_thread(reloader.reload)
+    finally:
+        watching.cancel()
+
+
+@asynccontextmanager
+async def background(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run these beside the block; when one of them breaks the block is cancelled and the error comes out."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one) for one in work]
+        yield
+        for task in tasks:
+            task.cancel()
 
 
 async def keep_house(node: Node) -> None:
     """Recover what a crash left, expire what is due, delete what nobody needs, refresh the gauges; for ever."""
-    hours = 0.0
-    while True:
+    for minute in itertools.count():
         now = utc_now()
         try:
             await node.store.recover(now)
-            if hours % 3600 < HOUSEKEEPING_SECONDS:
+            if minute % 60 == 0:
                 for entry in await node.store.expire(now):
-                    maillog.fate("expired", entry.id, recipient=", ".join(str(p.mailbox) for p in entry.recipients))
+                    maillog.fate("expired", entry.id, recipients=[str(path.mailbox) for path in entry.recipients])
                 await node.store.sweep(now)
             _gauges(await node.store.counts())
         except StoreError as error:
             maillog.event("housekeeping-failed", reason=str(error))
-        hours += HOUSEKEEPING_SECONDS
-        await asyncio.sleep(HOUSEKEEPING_SECONDS)
+        await asyncio.sleep(60)
 
 
 def _gauges(counts: Mapping[str, int]) -> None:
@@ -128,10 +224,29 @@ def _gauges(counts: Mapping[str, int]) -> None:
             metrics.outbox_due.set(number)
 
 
-async def cancelled(*tasks: asyncio.Task[None]) -> None:
-    """Cancel background tasks and wait until they are gone."""
-    for task in tasks:
-        task.cancel()
-    for task in tasks:
-        with suppress(asyncio.CancelledError):
-            await task
+# ---- one-shot acts of the command line ------------------------------------------------------------------------------
+
+
+async def release_now(store: SqliteStore, settings: Settings, entry_id: str, by: str) -> str:
+    """Release an entry and send it at once; a running gateway's outbox may be quicker, which is as good.
+
+    Returns one sentence. The lease in the store sees to it that only one of the two sends.
+    """
+    policy, problems = await asyncio.to_thread(inspect, settings.policies, utc_now())
+    if policy is None:
+        return "\n".join(map(str, problems))
+    downstream = Downstream(settings.relay, hostname=settings.hostname, state=settings.state)
+    outbox = OutboxSender(store, downstream, lambda: policy.routes)
+    entry = await store.release(entry_id, by, utc_now())
+    sending = asyncio.create_task(outbox.run())
+    try:
+        for _ in range(RELEASE_LOOKS):
+            await asyncio.sleep(0.1)
+            entry = await store.entry(entry_id)
+            if entry.state is not State.RELEASING:
+                break
+    finally:
+        await outbox.stop()
+        await sending
+        await downstream.close()
+    return f"{entry.id}: {entry.state} {entry.note}".strip()

@@ -52,8 +52,8 @@ class Admission(Connection):
         self._is_trusted = within(origin.address, shared.settings.xclient_from)
         for _ in range(2):  # one turn of the loop, so that what has already come is seen
             await asyncio.sleep(0)
+        metrics.connections.labels("early-talk" if self._buffered else "accepted").inc()
         self._expect_silence()
-        metrics.connections.labels("accepted").inc()
         self._say(shared.greeting)
 
     def _peer(self) -> Origin:

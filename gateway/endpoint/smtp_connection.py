@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from functools import lru_cache
 from typing import Any, Final
 
 from aiosmtpd.smtp import SMTP
@@ -33,6 +34,8 @@ EXTENDED_VERBS: Final = (b"MAIL", b"RCPT", b"XCLIENT", b"XFORWARD")
 STALLED: Final = 60.0  # seconds that a client may leave our replies unread
 LINGER: Final = 10.0  # seconds for the last reply to leave
 GRACE: Final = 60.0  # seconds before the rate of a DATA transfer counts
+
+octets_of = lru_cache(maxsize=256)(Reply.wire)  # most replies are the same few
 
 
 class Connection(SMTP):
@@ -103,6 +106,12 @@ class Connection(SMTP):
         if self._deadline < self._timer_at:
             self._arm(self._deadline)
 
+    def _expect_data(self) -> None:
+        """From here on, until _data_from is None again, patience is by progress."""
+        now = self.loop.time()
+        self._data_from, self._heard_at = (now, self._received), now
+        self._reset_timeout(min(GRACE, self._timeout_duration))
+
     def _arm(self, when: float) -> None:
         if self._timeout_handle is not None:
             self._timeout_handle.cancel()
@@ -133,7 +142,7 @@ class Connection(SMTP):
 
     def _say(self, reply: Reply) -> None:
         """Put a reply in the line; replies to pipelined commands leave together (RFC 2920)."""
-        self._out += reply.wire()
+        self._out += octets_of(reply)
 
     async def _flush(self) -> None:
         """Send what waits. Raises OSError when the client is gone; a client that does not read is cut."""

@@ -12,7 +12,6 @@ from gateway.endpoint.budget import Budget
 from gateway.endpoint.heard import acknowledged
 from gateway.endpoint.refusal import Refusal
 from gateway.endpoint.smtp_admission import Admission
-from gateway.endpoint.smtp_connection import GRACE
 from gateway.endpoint.smtp_data import END_OF_DATA, Body
 from gateway.endpoint.transactions import OpenTransaction
 from gateway.envelope.message import Message
@@ -63,9 +62,8 @@ class Receiving(Admission):
 
     async def _receive(self, body: Body) -> None:
         """Read up to the end of data. Raises Refusal, IncompleteReadError, OSError."""
-        reader, now = self._reader, self.loop.time()
-        self._data_from, self._heard_at = (now, self._received), now
-        self._reset_timeout(min(GRACE, self._timeout_duration))
+        reader = self._reader
+        self._expect_data()
         try:
             while True:
                 try:
@@ -89,6 +87,8 @@ class Receiving(Admission):
                 message = Message(body.content())
             except OSError:
                 refusal = STORAGE_ERROR
+            except Exception as error:
+                raise await mail.broke(error) from error
             else:
                 refusal = _refusal_of(message)
         if refusal is not None or message is None:

@@ -73,8 +73,10 @@ class SmtpSession(Receiving):
             with contextlib.suppress(OSError, asyncio.IncompleteReadError):
                 await self._converse()
         except Exception as error:
-            report_fault(error, secrets.token_hex(6))
-            self.hang_up(say.BROKEN)
+            # a fault of the door itself: where in the client's stream we are is not known, so end here
+            fault_id = secrets.token_hex(6)
+            report_fault(error, fault_id)
+            self.hang_up(say.BROKEN.with_id(fault_id))
         finally:
             self._leave()
             self.shared.sessions.discard(self)
@@ -125,14 +127,18 @@ class SmtpSession(Receiving):
 
     async def smtp_EHLO(self, argument: str) -> None:
         await self._hello(argument)
+        try:
+            self._offered = self.shared.features()
+        except Exception as error:
+            raise Refusal(report_fault(error, secrets.token_hex(6))) from error
         session: Any = self.session
-        session.extended_smtp = True
-        self._offered = self.shared.features()
+        session.host_name, session.extended_smtp = argument, True
         self._say(self.shared.offer(self._offered, bool(self.shared.tls) and session.ssl is None, self._is_trusted))
 
     async def smtp_HELO(self, argument: str) -> None:
         await self._hello(argument)
-        self._offered = Features()
+        session: Any = self.session
+        session.host_name = argument
         self._say(self.shared.hello)
 
     async def _hello(self, argument: str) -> None:
@@ -141,8 +147,6 @@ class SmtpSession(Receiving):
         if not HELO.match(argument):
             raise Refusal(say.HELLO_SYNTAX)
         await self._forget()
-        session: Any = self.session
-        session.host_name = argument
 
     async def _forget(self) -> None:
         session: Any = self.session

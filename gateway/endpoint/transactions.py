@@ -85,6 +85,12 @@ class OpenTransaction:
     def note_bare(self) -> None:
         maillog.event("bare-newline", id=self._intake.id, **self._forwarded)
 
+    async def broke(self, error: Exception) -> Refusal:
+        """The door itself broke on the message."""
+        refusal = Refusal(report_fault(error, self._intake.id))
+        await self.abandon()
+        return refusal
+
     async def _ask(self, question: Callable[[], Awaitable[Reply]]) -> Reply:
         try:
             reply = await question()

@@ -29,6 +29,7 @@ VALUE_MAX = 330  # characters: an address
 
 _ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?\Z")
 _WORD = re.compile(r"[A-Za-z0-9._+-]+\Z")
+_PLAIN = re.compile(r"(?:[A-Za-z0-9._+=-]*@)?[A-Za-z0-9._+-]+\Z")  # such values authres writes and reads as they are
 _MAILBOX = re.compile(
     r"""(?:[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+|"[\x20\x21\x23-\x5b\x5d-\x7e]*")?@[A-Za-z0-9._-]+\Z""",
 )
@@ -50,7 +51,7 @@ def _clause(result: MethodResult) -> Any:
     """One result as authres writes it; properties that do not come back as they were given are dropped."""
     properties = [(name, safe) for name, value in result.properties if (safe := _safe(name, value))]
     clause = _build(result, properties)
-    if all(_WORD.match(value) for _, value in properties) or _reads_back(clause, properties):
+    if all(_PLAIN.match(value) for _, value in properties) or _reads_back(clause, properties):
         return clause
     kept = [pair for pair in properties if _reads_back(_build(result, [pair]), [pair])]
     words = [pair for pair in kept if _WORD.match(pair[1]) or "@" in pair[1]]
@@ -59,7 +60,9 @@ def _clause(result: MethodResult) -> Any:
 
 def _build(result: MethodResult, properties: list[tuple[str, str]]) -> Any:
     # authres leaves a text with "@" unquoted, so a reason must not hold one; a backslash it does not read back
-    reason = " ".join(printable(result.reason, REASON_MAX).split()).replace("@", " at ").replace("\\", "/").replace('"', "'")
+    reason = (
+        " ".join(printable(result.reason, REASON_MAX).split()).replace("@", " at ").replace("\\", "/").replace('"', "'")
+    )
     return _library.core.AuthenticationResult(
         result.method,
         result=result.result,
@@ -81,13 +84,19 @@ def _safe(name: str, value: str) -> str:
 
 
 def _reads_back(clause: Any, properties: list[tuple[str, str]]) -> bool:
+    """Whether the library reads what it wrote as one result with these properties and no others."""
+    return _read(str(clause)) == ((clause.method, clause.result, tuple(properties)),)
+
+
+@lru_cache(maxsize=1024)
+def _read(clause: str) -> tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...]:
+    """Methods, results and properties in a clause; none when it cannot be read. Reading takes ten times the writing."""
     try:
-        read = _library.AuthenticationResultsHeader.parse_value(f"x.example; {clause}")
+        results = _library.AuthenticationResultsHeader.parse_value(f"x.example; {clause}").results
     except (AuthResError, RecursionError):
-        return False
-    return len(read.results) == 1 and (
-        [(f"{p.type}.{p.name}", str(p.value)) for p in read.results[0].properties] == properties
-        and (read.results[0].method, read.results[0].result) == (clause.method, clause.result)
+        return ()
+    return tuple(
+        (r.method, r.result, tuple((f"{p.type}.{p.name}", str(p.value)) for p in r.properties)) for r in results
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from gateway.evidence.names import is_askable
 from gateway.evidence.zone import Answer, Question, Zone
@@ -32,6 +33,7 @@ class PolicyRecord:
     testing: bool = False
 
 
+@lru_cache(maxsize=2048)
 def parse_record(domain: str, text: str) -> PolicyRecord | None:
     """Read one TXT record; None when it is no DMARC Policy Record. Unknown tags are ignored, the first of two counts."""
     if not _VERSION.match(text):

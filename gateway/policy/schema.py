@@ -124,7 +124,7 @@ class PolicyModel(Model):
     """Domains of official mailboxes, with everything below them.
 
     Tên miền thư công vụ (kể cả tên miền con)."""
-    shared_clouds: Many[Word] = ()
+    shared_clouds: Many[Domain] = ()
     """Names of SPF records through which any tenant of a cloud passes.
 
     Bản ghi SPF của dịch vụ đám mây dùng chung."""

@@ -139,7 +139,8 @@ class Connection(asyncio.Protocol):
 
     def _use(self, transport: asyncio.Transport) -> None:
         self.transport = transport
-        transport.set_write_buffer_limits(0)  # so that drained() means: all of it is the kernel's
+        # So that drained() means: all of it is the kernel's. Not 0, with which asyncio's TLS never resumes.
+        transport.set_write_buffer_limits(high=1, low=0)
 
     def data_received(self, data: bytes) -> None:
         if self.error is not None:

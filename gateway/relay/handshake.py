@@ -19,7 +19,7 @@ UNIX = "unix:"  # a host of this form is the path of a local socket (Dovecot's L
 async def connect(route: Route, hostname: str, seconds: float) -> Connection:
     """Connect within `seconds` for everything together. Raises Refused with the client's reply (F-1 ... F-4)."""
     try:
-        with metrics.downstream_seconds.labels("connect").time():
+        with metrics.child(metrics.downstream_seconds, "connect").time():
             async with asyncio.timeout(seconds):
                 try:
                     return await _open(route, hostname, seconds, tls=route.starttls != "never")

@@ -1,4 +1,8 @@
-"""Make the server know the client before MAIL, where the route wants that and the server offers it."""
+"""Make the server know the client before MAIL, where the route wants that and the server offers it.
+
+Postfix, once it believes to talk to the client, takes no further XCLIENT: such a connection serves that one client only,
+and is closed when its place is needed. With XFORWARD (`xclient: false`) connections serve everybody.
+"""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class MaildirSession:
         if not wanted:
             return Delivery(NO_RECIPIENTS)
         try:
-            with metrics.downstream_seconds.labels("maildir").time():
+            with metrics.child(metrics.downstream_seconds, "maildir").time():
                 await asyncio.to_thread(_write, self._folder, self._reverse_path, wanted, content)
             reply = ACCEPTED
         except OSError as error:
@@ -74,8 +74,9 @@ def check_maildir(folder: Path) -> Reply | None:
 
 
 def _make(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     for name in ("tmp", "new", "cur"):
-        (folder / name).mkdir(parents=True, exist_ok=True, mode=0o700)
+        (folder / name).mkdir(exist_ok=True, mode=0o700)
 
 
 def _unique() -> str:

@@ -101,7 +101,7 @@ class OutboxSender:
         self._running.discard(task)
         self._wake.set()
         if not task.cancelled() and (error := task.exception()):
-            metrics.faults.labels("outbox").inc()
+            metrics.child(metrics.faults, "outbox").inc()
             maillog.event("fault", place="outbox", detail=type(error).__name__)
 
     async def _send(self, row: Leased) -> None:
@@ -116,14 +116,14 @@ class OutboxSender:
             await self._settle(row, attempt.cut_short())
             raise
         except Exception as error:
-            metrics.faults.labels("outbox").inc()
+            metrics.child(metrics.faults, "outbox").inc()
             maillog.event("fault", place="outbox", detail=type(error).__name__)
             outcome = attempt.cut_short()
         await self._settle(row, outcome)
 
     async def _settle(self, row: Leased, outcome: Outcome) -> None:
         outgoing = row.outgoing
-        metrics.outgoing.labels(outgoing.kind.value, outcome.state).inc()
+        metrics.child(metrics.outgoing, outgoing.kind.value, outcome.state).inc()
         for path in outgoing.recipients:
             maillog.fate(
                 outcome.verb,

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-from gateway import maillog
+from gateway import maillog, metrics
 from gateway.envelope.reply import DOWNSTREAM_BUSY
 from gateway.relay.connection import Connection
 from gateway.relay.verdict import Refused, faults
@@ -42,7 +42,7 @@ class Pool:
             async with asyncio.timeout(self._patience):
                 await self._turns.acquire()
         except TimeoutError:
-            faults.labels("pool exhausted").inc()
+            metrics.child(faults, "pool exhausted").inc()
             maillog.event("downstream-pool-exhausted", limit=self._limit)
             raise Refused(DOWNSTREAM_BUSY, "all connections are busy") from None
         self._busy += 1

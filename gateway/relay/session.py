@@ -135,7 +135,7 @@ class SmtpSession:
         if self._reverse_path and not self._reverse_path.is_ascii and "SMTPUTF8" not in connection.extensions:
             return verdict.NO_SMTPUTF8, False
         try:
-            with metrics.downstream_seconds.labels("mail").time():
+            with metrics.child(metrics.downstream_seconds, "mail").time():
                 await introduce(connection, self._route, self._client, self._hostname, seconds)
                 line = mail_command(self._reverse_path, self._parameters, connection.extensions)
                 reply = await connection.command(line, seconds)
@@ -158,7 +158,7 @@ class SmtpSession:
         utf8 = "SMTPUTF8" in connection.extensions
         askable = [path for path in paths if utf8 or path.mailbox.is_ascii]
         lines = [rcpt_command(path, connection.extensions) for path in askable]
-        with metrics.downstream_seconds.labels("rcpt").time():
+        with metrics.child(metrics.downstream_seconds, "rcpt").time():
             replies = dict(zip(askable, await self._ask(connection, lines), strict=True))
         self._live += [path for path in askable if replies[path].is_positive]
         return [replies.get(path, verdict.NO_SMTPUTF8_PATH) for path in paths]
@@ -214,7 +214,7 @@ class SmtpSession:
             if refusal is not None or self._connection is None:
                 return refusal or LOCAL_ERROR
             try:
-                with metrics.downstream_seconds.labels("data").time():
+                with metrics.child(metrics.downstream_seconds, "data").time():
                     reply = await self._connection.command(b"DATA", self._settings.command_timeout)
             except WireError as error:
                 self._drop()

@@ -29,7 +29,7 @@ async def transfer(
     recipients = tuple(recipients)
     owed = len(recipients) if route.protocol == "lmtp" else 1
     try:
-        with metrics.downstream_seconds.labels("content").time():
+        with metrics.child(metrics.downstream_seconds, "content").time():
             early = await _send(connection, content, owed, settings.command_timeout)
     except octets.SmugglingError:
         connection.abort()
@@ -42,7 +42,7 @@ async def transfer(
     if early is not None:
         connection.abort()  # it stopped listening in the middle of the content; no end of data was sent
         return _same(_early(early, route), recipients)
-    with metrics.downstream_seconds.labels("end of data").time():
+    with metrics.child(metrics.downstream_seconds, "end of data").time():
         return await _outcome(connection, route, recipients, owed, settings.final_timeout)
 
 

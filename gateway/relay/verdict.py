@@ -11,7 +11,7 @@ from typing import Final
 
 from prometheus_client import Counter
 
-from gateway import maillog
+from gateway import maillog, metrics
 from gateway.envelope.reply import DOWNSTREAM_BUSY, DOWNSTREAM_LOST, LOCAL_ERROR, MISCONFIGURED, NO_DOWNSTREAM, Reply
 from gateway.policy.route import Route
 from gateway.relay.connection import ProtocolViolation, ReplyTimeout, WireError
@@ -99,7 +99,7 @@ def misconfigured(route: Route, step: str, detail: str) -> Refused:
 
 
 def _count(answer: Reply, fault: str, route: Route, step: str, detail: object) -> Reply:
-    faults.labels(fault).inc()
+    metrics.child(faults, fault).inc()
     maillog.event(
         "downstream-fault", fault=fault, route=route.name, step=step, detail=str(detail)[:500], reply=str(answer)
     )

@@ -2,6 +2,7 @@
 
 from gateway.reloader.directory import read_directory
 from gateway.reloader.generations import Generations
+from gateway.reloader.inspection import inspect
 from gateway.reloader.reloader import PolicyError, Reloader
 
-__all__ = ["Generations", "PolicyError", "Reloader", "read_directory"]
+__all__ = ["Generations", "PolicyError", "Reloader", "inspect", "read_directory"]

@@ -119,10 +119,10 @@ class Reloader:
         return problems
 
     def _gone(self, files: Mapping[str, str]) -> list[Problem]:
-        """Tables that were there: a file half way through a rename must not look like one that was taken away."""
-        en = "the file was in force and is gone; leave it with its header row alone if nothing is meant to be in it"
-        vi = "tệp đang dùng đã biến mất; nếu muốn bỏ hết thì giữ lại tệp với riêng dòng tiêu đề"
-        gone = sorted(name for name in self._files - files.keys() if name.endswith(".csv"))
+        """Tables that were there: a file half way through a save must not look like one that was taken away."""
+        en = "the file was in force and is gone or empty; leave its header row if nothing is meant to be in it"
+        vi = "tệp đang dùng đã biến mất hoặc trống; nếu muốn bỏ hết thì giữ lại riêng dòng tiêu đề"
+        gone = [name for name in self._files if name.endswith(".csv") and not files.get(name, "").strip()]
         return [Problem(name, 0, 0, "error", "", en, vi) for name in gone]
 
     def rollback(self, number: int) -> list[Problem]:

@@ -54,6 +54,13 @@ def reading_engine(database: Path) -> Engine:
     return engine
 
 
+def glancing_connection(database: Path) -> sqlite3.Connection:
+    """The event loop's own connection for single rows, which never waits: neither for a lock nor behind a long list."""
+    connection = sqlite3.connect(database, timeout=0, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA query_only=ON")
+    return connection
+
+
 def _engine(database: Path, connections: int) -> Engine:
     engine = create_engine(
         URL.create("sqlite", database=str(database)),

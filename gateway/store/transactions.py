@@ -8,9 +8,10 @@ from datetime import datetime
 from functools import partial
 from typing import Literal
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
+from sqlalchemy.dialects import sqlite
 
-from gateway import maillog, metrics
+from gateway import maillog
 from gateway.envelope.message import Message
 from gateway.envelope.reply import Reply
 from gateway.ports import Outgoing, Settlement, StoreError
@@ -24,7 +25,11 @@ from gateway.store.queries import insert_new
 from gateway.store.rows import entry_row, outgoing_row, spill_line
 from gateway.store.schema import OutState, unheard
 
-_UNHEARD = select(unheard.c.code, unheard.c.enhanced, unheard.c.text, unheard.c.until)
+_UNHEARD = str(
+    select(unheard.c.code, unheard.c.enhanced, unheard.c.text, unheard.c.until)
+    .where(unheard.c.key == bindparam("key"))
+    .compile(dialect=sqlite.dialect(paramstyle="qmark"))
+)
 _BLOB_TRIES = 3  # each time another process's sweep came between file and row
 
 
@@ -74,7 +79,6 @@ class TransactionDesk:
                 await core.writer.submit_rows(settling.rows(settlement, core.dialect))
         except StoreError:
             await core.in_thread(core.spill.append, spill_line(settlement))
-            metrics.spilled.inc()
             return "spilled"
         return "done"
 
@@ -94,10 +98,11 @@ class TransactionDesk:
 
         One lookup by key, without waiting. A failure to read is no answer: the message is then processed again.
         """
-        row = self._core.glance(_UNHEARD.where(unheard.c.key == key))
-        if row is None or row.until <= micros(self._core.clock()):
+        row = self._core.glance(_UNHEARD, key)
+        if row is None:
             return None
-        return Reply(row.code, row.enhanced, row.text)
+        code, enhanced, text, until = row
+        return Reply(code, enhanced, text) if until > micros(self._core.clock()) else None
 
     async def remember_unheard(self, key: bytes, reply: Reply, until: datetime) -> None:
         """Keep the outcome that the client did not hear, until it can be expected to have come again."""

@@ -12,13 +12,11 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from time import perf_counter
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.sql import Executable
 
-from gateway import metrics
 from gateway.ports import StoreError
 from gateway.quarantine.entry import MoveRefused, UnknownEntry
 from gateway.store.blobs import BlobMissing
@@ -88,17 +86,16 @@ class Writer:
     # ---- in the thread ----------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        while group := self._collect():
-            started = perf_counter()
-            try:
-                self._commit(group)
-            except Exception as error:
-                failure = self._health.note(error)
-                failure.__cause__ = error
-                for job in group:
-                    job.error = failure
-            metrics.store_seconds.observe(perf_counter() - started)
-            _answer(group)
+        with self._engine.connect() as connection:
+            while group := self._collect():
+                try:
+                    self._commit(connection, group)
+                except BaseException as error:  # whatever it is, the callers must hear of it, and the thread go on
+                    failure = self._health.note(error)
+                    failure.__cause__ = error
+                    for job in group:
+                        job.error = failure
+                _answer(group)
 
     def _collect(self) -> list[_Job]:
         """What waits now, up to GROUP_MAX; empty at the end."""
@@ -120,16 +117,15 @@ class Writer:
             group.append(job)
         return group
 
-    def _commit(self, group: list[_Job]) -> None:
+    def _commit(self, connection: Connection, group: list[_Job]) -> None:
         self._health.check()
-        with self._engine.connect() as connection:
-            with connection.begin():
-                self._rows_together(connection, [job for job in group if job.rows])
-                for job in group:
-                    if job.work is not None:
-                        _attempt(connection, job, job.work, self._health)
-                self._mark("before commit")
-            self._mark("after commit")
+        with connection.begin():
+            self._rows_together(connection, [job for job in group if job.rows])
+            for job in group:
+                if job.work is not None:
+                    _attempt(connection, job, job.work, self._health)
+            self._mark("before commit")
+        self._mark("after commit")
 
     def _rows_together(self, connection: Connection, jobs: list[_Job]) -> None:
         """All rows of all jobs at once; when any is refused, job by job to find out whose it was."""

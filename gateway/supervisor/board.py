@@ -41,7 +41,8 @@ class Board:
         return self._read(self.slots) > 0
 
     def _write(self, index: int, value: float) -> None:
-        _DOUBLE.pack_into(self._memory, index * _DOUBLE.size, value)
+        start = index * _DOUBLE.size  # pack_into() would clear the place first, and others read it meanwhile
+        self._memory[start : start + _DOUBLE.size] = _DOUBLE.pack(value)
 
     def _read(self, index: int) -> float:
         value: float = _DOUBLE.unpack_from(self._memory, index * _DOUBLE.size)[0]

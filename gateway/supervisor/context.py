@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -19,6 +20,7 @@ from gateway import maillog, metrics
 from gateway.settings import Settings
 from gateway.supervisor.board import Board
 
+SIGNALS: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR1})
 BEAT: Final = 1.0  # seconds
 LAG: Final = 15.0  # seconds without a beat after which a process is not alive
 
@@ -60,10 +62,13 @@ def live(make: Callable[[], Context], main: Main, parent: int) -> NoReturn:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the supervisor passes it on once
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             code = runner.run(_main(make, main, parent))
-    except BaseException:
-        maillog.event("crashed", process=os.getpid(), error=traceback.format_exc(limit=-3))
+    except BaseException as error:
+        frames = reversed(traceback.extract_tb(error.__traceback__)[-5:])
+        at = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+        maillog.event("crashed", process=os.getpid(), error=repr(error), at=at)
     finally:
-        sys.stdout.flush()
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdout.flush()
         os._exit(code)
 
 
@@ -73,9 +78,10 @@ async def _main(make: Callable[[], Context], main: Main, parent: int) -> int:
     maillog.on_drop(metrics.log_dropped.inc)
     loop = asyncio.get_running_loop()
     task = loop.create_task(main(context))
-    loop.add_signal_handler(signal.SIGTERM, _terminate, context, task)
+    loop.add_signal_handler(signal.SIGTERM, _drain, context, task)
+    loop.add_signal_handler(signal.SIGUSR1, task.cancel)
     loop.add_signal_handler(signal.SIGHUP, context.hangup.set)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGCHLD})
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     heart = loop.create_task(_beat(context, parent))
     try:
         await task
@@ -86,13 +92,10 @@ async def _main(make: Callable[[], Context], main: Main, parent: int) -> int:
     return 0 if context.stopping.is_set() else 70  # nobody asked it to end
 
 
-def _terminate(context: Context, task: asyncio.Task[None]) -> None:
-    """First: drain, within the time that the settings give. Again: now."""
-    if context.stopping.is_set():
-        task.cancel()
-        return
-    context.stopping.set()
-    asyncio.get_running_loop().call_later(context.settings.drain, task.cancel)
+def _drain(context: Context, task: asyncio.Task[None]) -> None:
+    if not context.stopping.is_set():
+        context.stopping.set()
+        asyncio.get_running_loop().call_later(context.settings.drain, task.cancel)
 
 
 async def _beat(context: Context, parent: int) -> None:

@@ -68,7 +68,7 @@ def listen(address: Address) -> socket.socket:
 
 def _tcp(address: Address) -> socket.socket:
     found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    family, kind, _, _, where = found[0]
+    family, kind, _, _, where = min(found, key=lambda entry: entry[0] != socket.AF_INET)  # "localhost" has both kinds
     # with the protocol named, asyncio and uvloop set TCP_NODELAY on what is accepted
     opened = socket.socket(family, kind, socket.IPPROTO_TCP)
     try:

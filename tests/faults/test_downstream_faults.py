@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import socket
 from pathlib import Path
 
@@ -321,3 +322,67 @@ async def test_f17_reply_text_is_sanitised(tmp_path: Path) -> None:
     assert all(len(line) <= 512 for line in reply.wire().splitlines(keepends=True))
     assert reply.wire().isascii()
     assert b"\x1b" not in reply.wire()
+
+
+FAULTY: list[Script] = [
+    b"250 2.0.0 Ok\r\n",
+    b"250-2.0.0 two\r\n250 2.0.0 lines\r\n",
+    b"354 go\r\n",
+    b"421 4.3.2 Closing\r\n",
+    (b"421 4.3.2 Closing\r\n", Act.CLOSE),
+    b"450 4.2.1 Later\r\n",
+    b"550 5.7.1 No\r\n",
+    b"503 5.5.1 Bad sequence\r\n",
+    b"25",
+    (b"250", Act.CLOSE),
+    (b"250 2.0.0 Ok\r\n", Act.CLOSE),
+    b"250 2.0.0 Ok\r\n250 2.0.0 Ok\r\n",
+    b"garbage\r\n",
+    Act.CLOSE,
+    Act.RESET,
+    Act.HANG,
+]
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_r1_250_means_taken_and_refused_means_not_taken_whatever_the_server_does(
+    tmp_path: Path, seed: int
+) -> None:
+    """R-1, R-2, R-13: random servers. 2yz: it said a whole 2yz to that content and those recipients.
+
+    4yz or 5yz: it did not, or the outcome is called unknown.
+    """
+    dice = random.Random(seed)
+    good: dict[str, Script] = {"MAIL": b"250 Ok\r\n", "RCPT": b"250 Ok\r\n", "DATA": b"354 go\r\n", ".": b"250 Ok\r\n"}
+
+    def step(verb: str) -> Script:
+        return lambda line: good[verb] if dice.random() < 0.75 else dice.choice(FAULTY)  # type: ignore[return-value]
+
+    def final(line: str) -> bytes | Act | tuple[bytes | Act, ...]:
+        chosen = step(".")(line)  # type: ignore[operator]
+        text = chosen[0] if isinstance(chosen, tuple) else chosen
+        confirmed[len(sink.taken) - 1] = isinstance(text, bytes) and text.startswith(b"250") and text.endswith(b"\r\n")
+        return chosen
+
+    confirmed: dict[int, bool] = {}
+    sink = Sink({verb: step(verb) for verb in ("MAIL", "RCPT", "DATA", "RSET")} | {".": final})
+    async with running(sink):
+        behind = downstream(tmp_path, command_timeout=0.03, final_timeout=0.03, pool=2)
+        for number in range(60):
+            content = b"Subject: %d\r\n\r\nx\r\n" % number
+            session = behind.begin(route(sink.port), CLIENT)
+            if not (await session.mail(SCHOOL, ())).is_positive:
+                await session.abandon()
+                continue
+            accepted = [path for path in (OFFICE, EXAMS, FINANCE) if (await session.rcpt(path)).is_positive]
+            delivery = await session.deliver(accepted[: dice.randrange(4)], [content])
+            places = [place for place, taken in enumerate(sink.taken) if taken.content == content]
+            assert len(places) <= 1
+            said_yes = [place for place in places if confirmed.get(place)]
+            if delivery.reply.is_positive:
+                assert said_yes
+                wanted = {f"RCPT TO:<{path.mailbox}>" for path, _ in delivery.replies}
+                assert set(sink.taken[places[0]].rcpts) == wanted
+            elif not delivery.unknown:
+                assert not said_yes
+        await behind.close()

@@ -32,7 +32,7 @@ def stuffed(lines: list[bytes]) -> bytes:
     return b"\r\n" + b"".join((b"." + line if line.startswith(b".") else line) + b"\r\n" for line in lines) + b".\r\n"
 
 
-@given(st.lists(st.lists(ALPHABET).map(b"".join).map(lambda x: x.replace(b"\r\n", b"")), max_size=8), st.data())
+@given(st.lists(st.lists(ALPHABET).map(b"".join).map(lambda x: x.split(b"\r\n")[0]), max_size=8), st.data())
 def test_any_pieces_give_the_same_message(lines: list[bytes], data: st.DataObject) -> None:
     lines = [line for line in lines if not line.endswith(b"\r")]
     wire = stuffed(lines)

@@ -233,6 +233,13 @@ def test_several_signatures_aligned_first_each_with_its_own_result() -> None:
     assert [(r.get("header.d"), r.result) for r in results] == [(DOMAIN, "pass"), ("relay.example", "temperror")]
 
 
+def test_a_signature_never_signs_itself() -> None:
+    """RFC 6376 §5.4: h= may name other signatures; once more than there are is oversigning, not the field itself."""
+    inner = sign(RAW, "relay.example", "s1", ed25519_key())
+    raw = craft(inner, rsa_key(), {**TAGS, "h": "from:dkim-signature:dkim-signature"})
+    assert assessed(raw, published(rsa_key())).dkim[0].result == "pass"
+
+
 def test_header_b_tells_signatures_apart() -> None:
     """RFC 6008 §4: eight characters, more where two signatures begin alike."""
     one = b"DKIM-Signature: v=1; a=rsa-sha256; d=a.example; s=s; h=from; bh=x; b=AAAAAAAAAAAAAAAA\r\n"

@@ -88,6 +88,7 @@ async def test_a_dead_or_confused_kept_connection_is_never_used(tmp_path: Path, 
         behind = downstream(tmp_path)
         assert await once(behind, sink) == 250
         await (sink.say(farewell) if farewell else sink.kick())
+        await asyncio.sleep(0.05)  # until it has come through the loopback
         assert await once(behind, sink) == 250
         assert sink.connections == 2
         assert len(sink.taken) == 2

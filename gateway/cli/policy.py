@@ -1,0 +1,75 @@
+"""gateway check, gateway explain."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gateway.cli.common import EX_CONFIG, EX_NOINPUT, Config, Json, Lang, fail, language, print_json, settings_of
+
+if TYPE_CHECKING:
+    from gateway.policy.policyset import PolicySet
+
+Folder = Annotated[Path | None, typer.Option("--policies", help="The policy folder; default: the one of the settings.")]
+
+
+def check(config: Config = None, policies: Folder = None, lang: Lang = "", as_json: Json = False) -> None:
+    """Check settings and policies: every problem with its place and how to mend it. Exit status 78 on errors."""
+    from gateway.reloader import inspect
+
+    folder = policies or settings_of(config).policies
+    policy, problems = inspect(folder, datetime.now(UTC))
+    if as_json:
+        print_json({"usable": policy is not None, "problems": problems})
+    else:
+        vi = language(lang) == "vi"
+        for problem in problems:
+            typer.echo(problem.text("vi" if vi else "en"), err=True)
+        typer.echo(_verdict(folder, policy, len(problems), vi))
+    if policy is None:
+        raise typer.Exit(EX_CONFIG)
+
+
+def _verdict(folder: Path, policy: PolicySet | None, problems: int, vi: bool) -> str:
+    if policy is None:
+        return (
+            f"{folder}: chưa dùng được, hãy sửa các lỗi trên" if vi else f"{folder}: not usable, mend the errors above"
+        )
+    units, rules = len(policy.grounds.registry.units), len(policy.rules)
+    if vi:
+        return f"{folder}: dùng được ({rules} quy tắc, {units} đơn vị, {problems} cảnh báo)"
+    return f"{folder}: usable ({rules} rules, {units} units, {problems} warnings)"
+
+
+def explain(
+    file: Annotated[Path, typer.Argument(help="A message as a file (.eml).")],
+    sender: Annotated[str, typer.Option("--from", help="MAIL FROM; empty for the null reverse-path.")] = "",
+    to: Annotated[list[str] | None, typer.Option("--to", help="RCPT TO; may be given several times.")] = None,
+    client: Annotated[str, typer.Option("--client", help="IP address of the SMTP client.")] = "192.0.2.1",
+    helo: Annotated[str, typer.Option("--helo", help="HELO identity.")] = "",
+    zone: Annotated[Path | None, typer.Option("--zone", help="DNS answers from a YAML file instead of DNS.")] = None,
+    at: Annotated[str, typer.Option("--at", help="Judge as of this moment (ISO 8601).")] = "",
+    config: Config = None,
+    policies: Folder = None,
+    lang: Lang = "",
+    as_json: Json = False,
+) -> None:
+    """Tell what would happen to a message and why: evidence, sender, every rule. Nothing is sent, held or written."""
+    from gateway.explaining import Question, QuestionError, explained
+
+    settings = settings_of(config)
+    if not file.is_file():
+        fail(f"{file}: no such file", EX_NOINPUT)
+    question = Question(file.read_bytes(), sender, tuple(to or ()), client, helo, zone, at)
+    try:
+        answer = asyncio.run(explained(settings, policies or settings.policies, question, language(lang)))
+    except QuestionError as error:
+        fail(str(error), error.code)
+    if as_json:
+        print_json(answer.plain)
+    else:
+        typer.echo("\n".join(answer.lines))

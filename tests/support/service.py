@@ -1,0 +1,87 @@
+"""A service of the supervisor for tests, run as a program: `python -m tests.support.service STATE [option ...]`.
+
+Its workers speak lines: `work SECONDS` is answered `250 SLOT PID` after that time, `hang` stops the event loop.
+Options: broken (workers crash at once), broken-services, refuse (prepare refuses), deaf (workers do not heed the stop),
+workers=N, drain=SECONDS, address=HOST:PORT, hung=SECONDS.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+import time
+from pathlib import Path
+
+from gateway import maillog, metrics
+from gateway.settings import HttpSettings, ReviewSettings, Settings, SmtpSettings
+from gateway.supervisor import Context, Health, Pace, Unusable, run
+
+OPTIONS = dict(option.partition("=")[::2] for option in sys.argv[2:])
+
+
+async def worker(context: Context) -> None:
+    if "broken" in OPTIONS:
+        raise RuntimeError("as told")
+    busy: set[asyncio.Task[None]] = set()
+
+    async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        while line := (await reader.readline()).split():
+            busy.add(task)
+            match line[0]:
+                case b"work":
+                    await asyncio.sleep(float(line[1]))
+                case b"hang":
+                    time.sleep(3600)
+            metrics.messages.labels("2yz").inc()
+            with contextlib.suppress(ConnectionError):
+                writer.write(b"250 %d %d\r\n" % (context.slot, os.getpid()))
+                await writer.drain()
+            busy.discard(task)
+        writer.close()
+
+    servers = [await asyncio.start_server(client, sock=each) for each in context.sockets["smtp"]]
+    asyncio.get_running_loop().create_task(hear_hangups(context))
+    await context.stopping.wait()
+    for server in servers:
+        server.close()
+    while busy or "deaf" in OPTIONS:
+        await asyncio.sleep(0.02)
+
+
+async def hear_hangups(context: Context) -> None:
+    while True:
+        await context.hangup.wait()
+        context.hangup.clear()
+        maillog.event("reloaded", slot=context.slot)
+
+
+async def services(context: Context) -> None:
+    if "broken-services" in OPTIONS:
+        raise RuntimeError("as told")
+    health = Health(context.metrics_directory, context.not_alive, {}, is_draining=lambda: context.is_draining)
+    serving = asyncio.create_task(health.serve(context.sockets["http"]))
+    hangups = asyncio.create_task(hear_hangups(context))
+    await context.stopping.wait()
+    serving.cancel()
+    hangups.cancel()
+
+
+def prepare() -> None:
+    if "refuse" in OPTIONS:
+        raise Unusable(["policies/units.csv:7: unit_id: 'PGD-BENLUC': given twice"])
+
+
+if __name__ == "__main__":
+    settings = Settings(
+        state=Path(sys.argv[1]),
+        workers=int(OPTIONS.get("workers", 2)),
+        drain=float(OPTIONS.get("drain", 20)),
+        smtp=SmtpSettings(listen=(OPTIONS.get("address", "127.0.0.1:0"),)),
+        http=HttpSettings(listen="127.0.0.1:0"),
+        review=ReviewSettings(listen=""),
+    )
+    pace = Pace(first_delay=0.05, longest_delay=0.2, steady=3.0, hung=float(OPTIONS.get("hung", 120)))
+    sys.exit(run(settings, worker, services, prepare=prepare, pace=pace))

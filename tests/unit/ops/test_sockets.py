@@ -1,0 +1,98 @@
+"""Listening sockets of the doors."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+
+from gateway.settings import Address, HttpSettings, MilterSettings, ReviewSettings, Settings, SmtpSettings
+from gateway.supervisor.sockets import CannotListen, close_unused, listen, open_sockets
+
+
+def settings(smtp: tuple[str, ...] = (), milter: tuple[str, ...] = ()) -> Settings:
+    return Settings(
+        smtp=SmtpSettings(listen=smtp),
+        milter=MilterSettings(listen=milter),
+        http=HttpSettings(listen=""),
+        review=ReviewSettings(listen=""),
+    )
+
+
+def test_every_door_has_its_sockets_and_closes_those_of_others(tmp_path: Path) -> None:
+    path = tmp_path / "milter.sock"
+    sockets = open_sockets(settings(("127.0.0.1:0", "[::1]:0"), (f"unix:{path}",)), {})
+    assert [each.family for each in sockets["smtp"]] == [socket.AF_INET, socket.AF_INET6]
+    assert [len(sockets[door]) for door in ("milter", "http", "review")] == [1, 0, 0]
+    kept = close_unused(sockets, frozenset({"milter", "review"}))
+    assert kept == {"milter": sockets["milter"], "review": []}
+    assert [each.fileno() for each in sockets["smtp"]] == [-1, -1]
+    kept["milter"][0].close()
+
+
+def test_accepted_connections_can_have_nodelay_set_by_the_event_loop() -> None:
+    with listen(Address("127.0.0.1", 0)) as opened:
+        assert opened.proto == socket.IPPROTO_TCP
+        assert not opened.getblocking()
+
+
+def test_a_unix_socket_is_for_its_group_only(tmp_path: Path) -> None:
+    """S-34."""
+    path = tmp_path / "milter.sock"
+    with listen(Address(path=str(path))):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o660
+
+
+def test_a_unix_socket_left_behind_is_replaced_and_a_living_one_is_not(tmp_path: Path) -> None:
+    """F-43."""
+    address = Address(path=str(tmp_path / "milter.sock"))
+    listen(address).close()  # as after kill -9: the file is there, nobody answers
+    with listen(address), pytest.raises(CannotListen, match="another program is listening"):
+        listen(address)
+
+
+def test_a_file_that_is_no_socket_is_not_removed(tmp_path: Path) -> None:
+    path = tmp_path / "milter.sock"
+    path.write_text("Sở GD&ĐT Long An")
+    with pytest.raises(CannotListen, match="not a socket"):
+        listen(Address(path=str(path)))
+    assert path.read_text() == "Sở GD&ĐT Long An"
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        (Address("192.0.2.1", 2525), "192.0.2.1:2525: Cannot assign requested address"),
+        (Address(path="/nowhere/at/all/milter.sock"), "unix:/nowhere/at/all/milter.sock: No such file or directory"),
+        (Address("no-such-host.invalid", 25), "no-such-host.invalid:25: no such host"),
+    ],
+)
+def test_what_cannot_be_listened_at_is_said_in_words(address: Address, words: str) -> None:
+    with pytest.raises(CannotListen, match=words):
+        listen(address)
+
+
+def test_a_refused_address_leaves_nothing_open() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = f"127.0.0.1:{other.getsockname()[1]}"
+        before = len(os.listdir("/proc/self/fd"))
+        with pytest.raises(CannotListen):
+            open_sockets(settings(("127.0.0.1:0", taken)), {})
+        assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_sockets_passed_to_another_process_are_left_alone() -> None:
+    environ = {"LISTEN_FDS": "1", "LISTEN_PID": "1", "LISTEN_FDNAMES": "smtp"}
+    sockets = open_sockets(settings(("127.0.0.1:0",)), environ)
+    assert sockets["smtp"][0].fileno() > 3
+    assert environ == {}
+    sockets["smtp"][0].close()
+
+
+def test_a_passed_socket_without_a_known_name_is_refused() -> None:
+    environ = {"LISTEN_FDS": "1", "LISTEN_PID": str(os.getpid()), "LISTEN_FDNAMES": "gateway.socket"}
+    with pytest.raises(CannotListen, match="FileDescriptorName=smtp"):
+        open_sockets(settings(), environ)

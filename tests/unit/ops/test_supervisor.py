@@ -1,0 +1,302 @@
+"""The supervisor with real processes, real signals and real sockets."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[3]
+
+
+class Service:
+    """The test service, running; its log is read in a thread, event by event."""
+
+    def __init__(self, state: Path, *options: str, environ: dict[str, str] | None = None) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.support.service", str(state), *options],
+            cwd=REPOSITORY,
+            stderr=subprocess.PIPE,
+            env={**os.environ, **(environ or {})},
+            start_new_session=True,
+        )
+        self.events: list[dict[str, Any]] = []
+        self.other: list[str] = []
+        self._news = threading.Condition()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            with self._news:
+                if line.startswith(b"{"):
+                    self.events.append(json.loads(line))
+                else:
+                    self.other.append(line.decode())
+                self._news.notify_all()
+
+    def wait_for(self, event: str, count: int = 1, **facts: object) -> list[dict[str, Any]]:
+        """The events of this name, when there are so many."""
+
+        def found() -> list[dict[str, Any]]:
+            return [each for each in self.events if each["event"] == event and facts.items() <= each.items()]
+
+        with self._news:
+            assert self._news.wait_for(lambda: len(found()) >= count, 30), (event, self.events, self.other)
+            return found()
+
+    def port(self, door: str = "smtp") -> int:
+        return int(self.wait_for("starting")[0]["doors"][door][0].rstrip(")").split(", ")[1])
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port()), 20)
+
+    def get(self, path: str) -> tuple[int, str]:
+        url = f"http://127.0.0.1:{self.port('http')}{path}"
+        try:
+            with urllib.request.urlopen(url, timeout=20) as response:
+                return response.status, response.read().decode()
+        except urllib.error.HTTPError as refusal:
+            return refusal.code, refusal.read().decode()
+
+    def end(self) -> int:
+        """The exit status of the service that was told to stop."""
+        status = self.process.wait(30)
+        self._reader.join(10)
+        return status
+
+
+@contextlib.contextmanager
+def service(state: Path, *options: str, **more: Any) -> Iterator[Service]:
+    running = Service(state, *options, **more)
+    try:
+        yield running
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(running.process.pid, signal.SIGKILL)
+        running.process.wait()
+        running._reader.join(10)
+        running.process.stderr.close()
+
+
+def ask(connection: socket.socket, command: str) -> tuple[int, int]:
+    """Slot and process that answered."""
+    connection.sendall(command.encode() + b"\n")
+    code, slot, pid = connection.makefile("rb").readline().split()
+    assert code == b"250"
+    return int(slot), int(pid)
+
+
+def has_ended(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def test_a_killed_worker_is_replaced_and_no_connection_is_refused(tmp_path: Path) -> None:
+    """The sockets belong to the parent: what arrives while a worker is away waits in their queue."""
+    with service(tmp_path, "workers=1") as running:
+        running.wait_for("ready")
+        for _ in range(3):
+            with running.connect() as connection:
+                _, pid = ask(connection, "work 0")
+                os.kill(pid, signal.SIGKILL)
+                with running.connect() as waiting:
+                    assert ask(waiting, "work 0")[1] != pid
+        died = running.wait_for("died", 3)
+        assert {(each["process"], each["status"]) for each in died} == {("worker", -signal.SIGKILL)}
+        text = running.get("/metrics")[1]
+        assert 'gateway_process_restarts_total{process="worker"} 3.0' in text
+        assert 'gateway_messages_total{reply="2yz"} 6.0' in text  # over the lives of one slot
+
+
+def test_sigterm_lets_transactions_finish_and_refuses_new_ones(tmp_path: Path) -> None:
+    """F-39, O-1: stop accepting, finish what runs, services last, exit 0."""
+    with service(tmp_path) as running:
+        running.wait_for("ready")
+        assert running.get("/readyz")[0] == 200
+        connections = [running.connect() for _ in range(12)]
+        for connection in connections:
+            connection.sendall(b"work 1\n")
+        time.sleep(0.3)  # all twelve are under way
+        running.process.send_signal(signal.SIGTERM)
+        running.wait_for("stopping")
+        status, body = running.get("/readyz")
+        assert (status, json.loads(body)["checks"]) == (503, {"stopping": "the service is draining"})
+        assert running.get("/livez")[0] == 200
+        for connection in connections:
+            with connection:
+                assert connection.makefile("rb").readline().startswith(b"250")
+        assert running.end() == 0
+        ended = [(each["process"], each["status"]) for each in running.wait_for("ended", 3)]
+        assert sorted(ended[:2]) == [("worker", 0), ("worker", 0)]
+        assert ended[2] == ("services", 0)
+
+
+def test_drain_has_an_end(tmp_path: Path) -> None:
+    with service(tmp_path, "deaf", "drain=0.3") as running:
+        running.wait_for("ready")
+        running.process.send_signal(signal.SIGTERM)
+        assert running.end() == 0
+
+
+@pytest.mark.parametrize("first", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_means_now(tmp_path: Path, first: signal.Signals) -> None:
+    """O-1."""
+    with service(tmp_path, "deaf", "drain=600") as running:
+        running.wait_for("ready")
+        running.process.send_signal(first)
+        running.wait_for("stopping")
+        running.process.send_signal(first)
+        assert running.end() == 0
+        running.wait_for("hurrying")
+
+
+def test_ctrl_c_reaches_the_group_and_still_drains(tmp_path: Path) -> None:
+    with service(tmp_path, "workers=1") as running, running.connect() as connection:
+        running.wait_for("ready")
+        connection.sendall(b"work 0.5\n")
+        time.sleep(0.2)
+        os.killpg(running.process.pid, signal.SIGINT)
+        assert connection.makefile("rb").readline().startswith(b"250")
+        assert running.end() == 0
+
+
+def test_sighup_reaches_every_process(tmp_path: Path) -> None:
+    with service(tmp_path) as running:
+        running.wait_for("ready")
+        running.process.send_signal(signal.SIGHUP)
+        assert {each["slot"] for each in running.wait_for("reloaded", 3)} == {0, 1, 2}
+
+
+def test_a_worker_that_hangs_is_killed_and_replaced(tmp_path: Path) -> None:
+    """O-5: the heartbeat of the event loop is what counts."""
+    with service(tmp_path, "workers=1", "hung=3") as running:
+        running.wait_for("ready")
+        with running.connect() as connection:
+            connection.sendall(b"hang\n")
+            assert running.wait_for("hung")[0]["slot"] == 0
+            running.wait_for("died")
+        with running.connect() as connection:
+            assert ask(connection, "work 0")[0] == 0
+
+
+def test_workers_that_crash_at_once_again_and_again_end_the_service(tmp_path: Path) -> None:
+    with service(tmp_path, "broken") as running:
+        assert running.end() == 1
+        assert "as told" in running.wait_for("crashed")[0]["error"]
+        assert len(running.wait_for("died")) < 12
+        running.wait_for("giving-up")
+
+
+def test_mail_goes_on_while_the_services_process_cannot_run(tmp_path: Path) -> None:
+    """F-42."""
+    with service(tmp_path, "broken-services") as running:
+        running.wait_for("died", 6, process="services")
+        with running.connect() as connection:
+            ask(connection, "work 0")
+        assert running.process.poll() is None
+
+
+def test_a_second_gateway_on_the_same_state_is_refused_in_words(tmp_path: Path) -> None:
+    """F-43."""
+    with service(tmp_path) as running:
+        running.wait_for("ready")
+        with service(tmp_path) as second:
+            assert second.end() == 75
+            (line,) = second.other
+            assert f"another gateway is using this state directory (process {running.process.pid})" in line
+        running.process.send_signal(signal.SIGTERM)
+        assert running.end() == 0
+    with service(tmp_path) as third:  # the lock ends with its holder
+        third.wait_for("ready")
+
+
+def test_an_address_in_use_is_refused_in_words(tmp_path: Path) -> None:
+    """F-43."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        with service(tmp_path, f"address={address}") as running:
+            assert running.end() == 75
+            (line,) = running.other
+            assert line == f"gateway: {address}: Address already in use; is another program listening there?\n"
+
+
+def test_a_refused_configuration_ends_before_anything_is_opened(tmp_path: Path) -> None:
+    """O-4: exit 78, which systemd does not restart."""
+    with service(tmp_path / "state", "refuse") as running:
+        assert running.end() == 78
+        assert running.other == ["gateway: policies/units.csv:7: unit_id: 'PGD-BENLUC': given twice\n"]
+        assert not (tmp_path / "state").exists()
+
+
+def test_processes_end_when_their_supervisor_was_killed(tmp_path: Path) -> None:
+    with service(tmp_path, "workers=1") as running:
+        running.wait_for("ready")
+        with running.connect() as connection:
+            _, pid = ask(connection, "work 0")
+        running.process.kill()
+        running.process.wait()
+        assert {each["slot"] for each in running.wait_for("orphaned", 2)} == {0, 1}
+        while not has_ended(pid):
+            time.sleep(0.05)
+
+
+def test_systemd_is_told_and_asked_for_nothing_else(tmp_path: Path) -> None:
+    """O-7: READY after the first heartbeats, signs of life, STOPPING."""
+    path = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(path)
+        manager.settimeout(20)
+        environ = {"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "400000"}
+        with service(tmp_path / "state", environ=environ) as running:
+            told = [manager.recv(100)]
+            while told[-1] != b"READY=1":
+                told.append(manager.recv(100))
+            assert manager.recv(100) == b"WATCHDOG=1"
+            running.process.send_signal(signal.SIGTERM)
+            while told[-1] != b"STOPPING=1":
+                told.append(manager.recv(100))
+            assert running.end() == 0
+
+
+def test_sockets_of_systemd_are_taken_over_by_name(tmp_path: Path) -> None:
+    """O-2: systemd keeps the queue while we are away."""
+    with socket.create_server(("127.0.0.1", 0)) as passed:
+        port = passed.getsockname()[1]
+        code = (
+            "import os, sys; os.dup2(int(sys.argv[1]), 3); os.environ['LISTEN_PID'] = str(os.getpid());"
+            "os.execv(sys.executable, [sys.executable, '-m', 'tests.support.service', *sys.argv[2:]])"
+        )
+        environ = {**os.environ, "LISTEN_FDS": "1", "LISTEN_FDNAMES": "smtp"}
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, str(passed.fileno()), str(tmp_path), "address=192.0.2.1:25"],
+            cwd=REPOSITORY,
+            env=environ,
+            pass_fds=[passed.fileno()],
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            with socket.create_connection(("127.0.0.1", port), 20) as connection:
+                ask(connection, "work 0")
+            process.terminate()
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
+            process.wait()
