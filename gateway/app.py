@@ -68,7 +68,7 @@ class Node:
 
     async def _main_route(self) -> str:
         reply = await self.downstream.probe(self.reloader.current.routes["main"])
-        return "" if reply is not None and reply.is_positive else f"route main: {reply or 'no answer'}"
+        return f"route main: {reply}" if reply else ""
 
     async def _policy(self) -> str:
         return self.reloader.degraded

@@ -77,7 +77,7 @@ class Transit:
         else:
             verb: maillog.Verb = "deferred" if reply.is_temporary else "refused"
             metrics.fates.labels(verb).inc()
-            maillog.fate(verb, self.id, recipient=path.mailbox, reply=reply, client=self.client.address)
+            maillog.fate(verb, self.id, recipient=str(path.mailbox), reply=str(reply), client=str(self.client.address))
         return reply
 
     async def data(self, message: Message) -> Reply:

@@ -246,8 +246,8 @@ def _refuse(transaction: Transaction, judgement: Judgement, reply: Reply) -> Rep
     for path, decision in judgement.decisions:
         metrics.fates.labels(verb).inc()
         maillog.fate(
-            verb, transaction.id, recipient=path.mailbox, rule=decision.rule, reply=reply,
-            level=judgement.identity.level, client=transaction.client.address,
+            verb, transaction.id, recipient=str(path.mailbox), rule=decision.rule, reply=str(reply),
+            level=judgement.identity.level.value, client=str(transaction.client.address),
         )  # fmt: skip
     return reply
 

@@ -67,6 +67,8 @@ def parse_pattern(text: str) -> Pattern:
         raise AddressError('"*" in the domain of an address; write "*.domain" alone to mean every mailbox below it')
     if "*" not in local:
         mailbox = parse_mailbox(text)
+        if not domain.startswith("["):
+            _parse_host(domain)
         return Pattern(Kind.ADDRESS, mailbox.local_part.lower(), mailbox.domain)
     if not _LOCAL_PATTERN.match(local):
         raise AddressError("local-part syntax")

@@ -2,7 +2,7 @@
 
 Two ways lead there. To an administrative mailbox (văn thư), one sign is enough: a word of the subject, a document
 number, an attachment of an office type. To anybody else it takes a document number of the message's own: one in a file
-name, or one in the subject that is not cited ("theo Công văn số …") or that comes with another sign. So a parent's
+name, or one in the subject that is not cited ("theo Công văn số …") or comes with an office attachment. So a parent's
 letter to a teacher, and a citizen's question to the office, stay what they are.
 """
 
@@ -67,12 +67,14 @@ def _find_signs(subject: str, files: tuple[Attachment, ...], administrative: Adm
     others = [f"subject word {word}" for word in words] + [f"attachment type {name}" for name in types]
     named = [f"document number {number.text}" + (" (cited)" if number.is_cited else "") for number in in_subject]
     named += [f"document number {number.text} in a file name" for number in in_names]
-    numbers = {number.key: number for number in (*reversed(in_names), *reversed(in_subject))}
+    numbers: dict[str, DocumentNumber] = {}
+    for number in sorted((*in_subject, *in_names), key=lambda number: number.is_cited):  # the message's own come first
+        numbers.setdefault(number.key, number)
     return Signs(
         tuple(others + (named if administrative.document_number else [])),
-        tuple(reversed(numbers.values())),
+        tuple(numbers.values()),
         administrative.document_number
-        and (bool(in_names) or any(others or not number.is_cited for number in in_subject)),
+        and (bool(in_names) or any(types or not number.is_cited for number in in_subject)),
     )
 
 

@@ -91,7 +91,7 @@ class Pool:
         """The connection used last that fits; the server is least likely to have lost patience with it."""
         self._tidy()
         for place in reversed(self._idle):
-            if place.connection.usable and fits(place.connection):
+            if fits(place.connection):
                 self._idle.remove(place)
                 return place.connection
         if self._busy + len(self._idle) > self._limit:

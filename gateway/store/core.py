@@ -57,11 +57,15 @@ class Core:
         self._readers = reading_engine(database)
         self._glances = glancing_connection(database)
         self._threads = ThreadPoolExecutor(4, thread_name_prefix="store")
+        self._closed = False
         self._dropping: set[asyncio.Future[None]] = set()
         self.writer = Writer(self.engine, self.health, mark)
 
     async def close(self) -> None:
-        """Finish what is queued and let go of the database."""
+        """Finish what is queued and let go of the database. A second call does nothing."""
+        if self._closed:
+            return
+        self._closed = True
         await asyncio.gather(*self._dropping, return_exceptions=True)
         await asyncio.to_thread(self.writer.close)
         self._threads.shutdown(wait=True)

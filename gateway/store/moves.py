@@ -115,7 +115,7 @@ def expire(connection: Connection, now: datetime, elapsed: timedelta, limit: int
 
 def prune(connection: Connection, now: datetime) -> None:
     """Forget outcomes, windows and suppressions whose time is over."""
-    connection.execute(delete(unheard).where(unheard.c.until < micros(now)))
+    connection.execute(delete(unheard).where(unheard.c.until <= micros(now)))
     connection.execute(delete(suppressions).where(suppressions.c.until < micros(now)))
     oldest = micros(now - KEPT_FOR)
     connection.execute(delete(notices).where(notices.c.not_again_before < oldest, notices.c.at < oldest))

@@ -224,6 +224,20 @@ async def test_f9_refusal_in_mid_body_is_the_servers_own(tmp_path: Path) -> None
     assert not delivery.unknown
 
 
+async def test_f9_a_connection_refused_in_mid_body_is_never_used_again(tmp_path: Path) -> None:
+    """The server would take the next commands for content."""
+    refusal = (b"552 5.3.4 Message too big\r\n", Act.HANG)
+    async with running(Sink({"body": refusal}, body_after=1000)) as sink:
+        behind = downstream(tmp_path)
+        for connections in (1, 2):
+            session = behind.begin(route(sink.port), CLIENT)
+            assert (await session.mail(SCHOOL, ())).is_positive
+            assert (await session.rcpt(OFFICE)).is_positive
+            assert (await session.deliver([OFFICE], [BIG])).reply.code == 552
+            assert sink.connections == connections
+        await behind.close()
+
+
 @pytest.mark.parametrize("ending", [Act.CLOSE, Act.RESET])
 async def test_f10_closed_after_the_dot(tmp_path: Path, ending: Act) -> None:
     """F-10, R-13: nobody knows, so 451, a warning and a count."""

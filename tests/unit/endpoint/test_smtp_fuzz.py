@@ -135,7 +135,7 @@ def is_in_grammar(mailbox: Mailbox) -> bool:
     return parse_mailbox(text) == mailbox and text.isprintable() is not None and not set("\r\n\0") & set(text)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(segments)
 @pytest.mark.parametrize("opening", [b"", b"EHLO mail.thcs-tanan.edu.vn\r\n"])
 def test_no_session_breaks_the_door(opening: bytes, pieces: list[bytes]) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+import uvloop
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -72,7 +74,16 @@ async def test_tls_is_used_where_offered(tmp_path: Path, certificate: ssl.SSLCon
     assert sink.taken[0].content == CONTENT
 
 
-async def test_large_content_over_tls(tmp_path: Path, certificate: ssl.SSLContext) -> None:
+@pytest.mark.parametrize("new_event_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_large_content_over_tls(
+    tmp_path: Path, certificate: ssl.SSLContext, new_event_loop: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    """Flow control works through TLS, on both event loops."""
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(large_content(tmp_path, certificate))
+
+
+async def large_content(tmp_path: Path, certificate: ssl.SSLContext) -> None:
     content = b"Subject: x\r\n\r\n" + b".ho so\r\n" * 400_000
     async with running(Sink({"EHLO": [WITH_TLS, EHLO]}, tls=certificate)) as sink:
         session = downstream(tmp_path).begin(route(sink.port, starttls="must"), CLIENT)
