@@ -153,7 +153,7 @@ async def _relay(world: World, passage: Passage, group: Group | None) -> Deliver
     with metrics.downstream_seconds.labels("deliver").time():
         delivery = await session.deliver(group.paths, transaction.message.segments(group.prepend, group.drop))
     if delivery.unknown:
-        maillog.event("outcome-unknown", id=transaction.id, note="may be delivered more than once")  # safety R-13
+        maillog.event("unknown-outcome", id=transaction.id, note="may be delivered more than once")  # safety R-13
     return delivery
 
 

@@ -136,7 +136,7 @@ class Watch:
 
     def _stop_services(self) -> None:
         for child in self._alive("services"):
-            if not child.told:  # a second SIGTERM would mean "now"
+            if not child.told:
                 child.tell_to_stop()
                 self._deadline = min(self._deadline, time.monotonic() + LAST)
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 CLIENT = "203.0.113.10"
+HELO = "mail.bench.example"
 
 
 @dataclass
@@ -56,7 +57,7 @@ class Connection:
         self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.port, limit=1 << 20)
         self.writer.write(f"PROXY TCP4 {CLIENT} 127.0.0.1 40000 {self.port}\r\n".encode())
         await self.reply()
-        self.writer.write(b"EHLO mail.bench.example\r\n")
+        self.writer.write(f"EHLO {HELO}\r\n".encode())
         self.pipelining = b"PIPELINING" in await self.reply()
 
     async def reply(self) -> bytes:

@@ -160,6 +160,19 @@ async def test_slow_data_is_cut_and_steady_data_is_not(monkeypatch: pytest.Monke
         assert (await steady.reply()).startswith(b"250 ")
 
 
+async def test_data_that_keeps_coming_is_no_pause() -> None:
+    """R-19: each octet counts, not only each full buffer."""
+    async with open_door(command_timeout=0.3, min_data_rate=0) as opened:
+        client = await opened.connect()
+        await client.hello()
+        await client.envelope()
+        for _ in range(20):
+            await client.send(b"x: y\r\n")
+            await asyncio.sleep(0.03)
+        await client.send(b".\r\n")
+        assert (await client.reply()).startswith(b"250 ")
+
+
 async def test_pause_within_data_is_cut() -> None:
     async with open_door(command_timeout=0.05, min_data_rate=0) as opened:
         client = await opened.connect()
