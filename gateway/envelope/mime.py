@@ -154,9 +154,7 @@ class _Walk:
         self.enclosing += 1
         stop = self.entity(start, depth + 1)
         self.enclosing -= 1
-        if (
-            not self.enclosing
-        ):  # octets of messages within are in this digest already: every octet is hashed twice at most
+        if not self.enclosing:  # of the outermost only, so that every octet is hashed twice at most
             self.add(part, start, stop.start)
             self.found.insert(place, self.found.pop())
         return stop

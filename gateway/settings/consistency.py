@@ -69,9 +69,7 @@ def _doors(settings: Settings) -> Iterator[Problem]:
     seen: dict[str, str] = {}
     for table, addresses in (
         ("smtp", settings.smtp.listen),
-        ("milter", settings.milter.listen),
         ("http", (settings.http.listen,)),
-        ("review", (settings.review.listen,)),
     ):
         for address in filter(None, addresses):
             if address in seen and not address.endswith(":0"):

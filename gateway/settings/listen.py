@@ -27,11 +27,11 @@ class Address:
 
 
 def parse_listen(text: str) -> Address:
-    """`127.0.0.1:2525`, `[::1]:2525`, `localhost:2525`, `unix:/run/gateway/milter.sock`; raises ValueError."""
+    """`127.0.0.1:2525`, `[::1]:2525`, `localhost:2525`, `unix:/run/gateway/smtp.sock`; raises ValueError."""
     if text.startswith("unix:"):
         path = text.removeprefix("unix:")
         if not path.startswith("/") or "\0" in path:
-            raise ValueError("the path of a Unix socket is not absolute; write unix:/run/gateway/milter.sock")
+            raise ValueError("the path of a Unix socket is not absolute; write unix:/run/gateway/smtp.sock")
         return Address(path=path)
     return _host_port(text, 'not an address to listen at; write host:port, such as "127.0.0.1:2525" or "[::1]:2525"')
 

@@ -64,11 +64,6 @@ class SmtpSettings(Section):
     """Octets of messages in flight in one worker; above it 452 (bodies over 1 MiB are on disk and do not count)."""
 
 
-class MilterSettings(Section):
-    listen: tuple[Listen, ...] = ()
-    """Addresses of the milter door: unix:/run/gateway/milter.sock, 127.0.0.1:8899; none: no milter door."""
-
-
 class DnsSettings(Section):
     nameservers: tuple[Annotated[str, AfterValidator(checked_nameserver)], ...] = ()
     """host or host:port; empty: the system's."""
@@ -126,11 +121,6 @@ class NoticeSettings(Section):
     """Decide and record, but send nothing."""
 
 
-class ReviewSettings(Section):
-    listen: Listen = "127.0.0.1:8925"
-    """Console and API for clerks; "" for none."""
-
-
 class HttpSettings(Section):
     listen: Listen = "127.0.0.1:9925"
     """/metrics, /livez, /readyz; "" for none."""
@@ -151,10 +141,8 @@ class Settings(Section):
     drain: Annotated[float, Field(ge=0)] = 620.0
     """Seconds that transactions may take to finish after SIGTERM."""
     smtp: SmtpSettings = SmtpSettings()
-    milter: MilterSettings = MilterSettings()
     dns: DnsSettings = DnsSettings()
     store: StoreSettings = StoreSettings()
     relay: RelaySettings = RelaySettings()
     notice: NoticeSettings = NoticeSettings()
     http: HttpSettings = HttpSettings()
-    review: ReviewSettings = ReviewSettings()

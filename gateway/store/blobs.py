@@ -38,7 +38,7 @@ class Blobs:
         self._keys = tuple(keys)
         self._mark = mark
         self._temporary.mkdir(parents=True, exist_ok=True)
-        _sync_directory(directory)
+        sync_directory(directory)
 
     def path(self, digest: str) -> Path:
         """Where the blob lies. Raises ValueError for what is no digest."""
@@ -55,7 +55,7 @@ class Blobs:
                 os.utime(path)  # young again, so that the sweep of another process lets it be
             else:
                 self._write(octets, path)
-        _sync_directory(path.parent)  # also when it was there: its writer may not have come so far yet
+        sync_directory(path.parent)  # also when it was there: its writer may not have come so far yet
         self._mark("blob synced")
         return digest
 
@@ -94,7 +94,7 @@ class Blobs:
     def _write(self, octets: memoryview, path: Path) -> None:
         if not path.parent.exists():
             path.parent.mkdir(exist_ok=True)
-            _sync_directory(self._directory)
+            sync_directory(self._directory)
         temporary = self._temporary / secrets.token_hex(16)
         try:
             file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -128,7 +128,8 @@ def _write_all(file: int, piece: bytes) -> None:
         view = view[os.write(file, view) :]
 
 
-def _sync_directory(directory: Path) -> None:
+def sync_directory(directory: Path) -> None:
+    """Make the names in a directory durable. Raises OSError."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

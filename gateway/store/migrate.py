@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Final
 from sqlalchemy import Connection, Engine, inspect, select, update
 from sqlalchemy.exc import DBAPIError
 
+from gateway.store.blobs import sync_directory
 from gateway.store.schema import VERSION, metadata, schema_version
 
 QUICK_CHECK_MAX: Final = 64 * 1024 * 1024  # octets up to which the whole database is checked at each start
@@ -82,16 +84,25 @@ def _back_up(engine: Engine, database: Path) -> None:
     version = version_of(engine)
     copy = database.with_name(f"{database.name}.schema-{version}")
     if version < VERSION and not copy.exists():
-        copy_to(engine, copy)
+        copy_to(database, copy)
 
 
-def copy_to(engine: Engine, copy: Path) -> None:
-    """A consistent copy of a live database (O-10); never copy the file itself, its newest pages are in the WAL."""
-    connection = engine.raw_connection()
+def copy_to(database: Path, copy: Path) -> None:
+    """A consistent, durable copy of a live database (O-10); the file itself never is one, its newest pages are in the WAL.
+
+    Raises sqlite3.Error, OSError; then `copy` is not there, or is what it was.
+    """
+    temporary = copy.with_name(f".{copy.name}.part")
+    temporary.unlink(missing_ok=True)
+    connection = sqlite3.connect(database, isolation_level=None)
     try:
-        connection.cursor().execute("VACUUM INTO ?", (str(copy),))
+        connection.execute("VACUUM INTO ?", (str(temporary),))
     finally:
         connection.close()
+    with temporary.open("rb+") as file:
+        os.fsync(file.fileno())
+    temporary.rename(copy)
+    sync_directory(copy.parent)
 
 
 def _check(engine: Engine, database: Path) -> None:

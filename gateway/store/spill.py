@@ -11,6 +11,8 @@ import os
 from pathlib import Path
 from typing import Final
 
+from gateway.store.blobs import sync_directory
+
 UNREADABLE: Final = "spill-unreadable.jsonl"  # lines that are no settlement: kept for a person, never thrown away
 
 
@@ -52,7 +54,7 @@ class SpillFile:
     def remove(self) -> None:
         """Every line is in the database: a writer that waits for the lock will see that its file is gone."""
         self._path.unlink()
-        _sync(self._path.parent)
+        sync_directory(self._path.parent)
 
     def close(self) -> None:
         """Let go of the lock."""
@@ -76,7 +78,7 @@ def _append(path: Path, line: bytes) -> None:
     finally:
         os.close(file)
     if not size:
-        _sync(path.parent)
+        sync_directory(path.parent)
 
 
 def _locked(path: Path) -> int:
@@ -87,11 +89,3 @@ def _locked(path: Path) -> int:
         if os.fstat(file).st_nlink:
             return file
         os.close(file)
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -103,7 +103,7 @@ class SqliteStore(TransactionDesk, OutboxDesk, QuarantineDesk, RegisterDesk):
 
     async def back_up(self, copy: Path) -> None:
         """A consistent copy of the database (O-10); blobs are copied after it, and never change."""
-        await self._core.in_thread(copy_to, self._core.engine, copy)
+        await self._core.in_thread(copy_to, self._core.database, copy)
 
 
 def open_store(settings: Settings) -> SqliteStore:

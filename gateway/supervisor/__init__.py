@@ -2,9 +2,9 @@
 
 `app.py` gives two coroutine functions that take a `Context`, and calls `run(settings, worker, services)`:
 
-- a worker gets the sockets `smtp` and `milter`, accepts on them until `context.stopping`, finishes its transactions
+- a worker gets the sockets `smtp`, accepts on them until `context.stopping`, finishes its transactions
   and returns; it is cancelled after `settings.drain` seconds;
-- the services process gets `http` and `review`, runs what exists once (health, outbox, console), and is stopped last.
+- the services process gets `http`, runs what exists once (health, outbox), and is stopped last.
 
 Both watch `context.hangup` (SIGHUP: reload policies) where they like.
 """

@@ -26,9 +26,7 @@ def addresses(settings: Settings) -> dict[str, list[Address]]:
     """Where each door is to listen, by the table of the settings that says so."""
     return {
         "smtp": [parse_listen(text) for text in settings.smtp.listen],
-        "milter": [parse_listen(text) for text in settings.milter.listen],
         "http": [parse_listen(settings.http.listen)] if settings.http.listen else [],
-        "review": [parse_listen(settings.review.listen)] if settings.review.listen else [],
     }
 
 
@@ -121,10 +119,8 @@ def _passed(environ: MutableMapping[str, str]) -> Sockets:
     if not count.isdigit() or pid != str(os.getpid()):
         return sockets
     for number, name in zip(range(_FIRST_PASSED, _FIRST_PASSED + int(count)), names, strict=False):
-        if name not in ("smtp", "milter", "http", "review"):
-            raise CannotListen(
-                f"systemd passed a socket called {name!r}; write FileDescriptorName=smtp (or milter, http, review)"
-            )
+        if name not in ("smtp", "http"):
+            raise CannotListen(f"systemd passed a socket called {name!r}; write FileDescriptorName=smtp (or http)")
         opened = socket.socket(fileno=number)
         opened.setblocking(False)
         os.set_inheritable(number, False)

@@ -11,7 +11,6 @@ from gateway.envelope.address import Mailbox
 from gateway.envelope.transaction import ForwardPath
 from gateway.ports import OutgoingKind
 from gateway.store.codec import micros
-from tests.support.store_backends import clock, open_store, store  # noqa: F401
 from tests.support.store_samples import NOW, message, notice, outgoing, record, settlement
 
 LEASE = timedelta(minutes=15)

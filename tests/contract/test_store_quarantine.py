@@ -12,7 +12,6 @@ from sqlalchemy import text, update
 from gateway.ports import OutgoingKind, StoreError
 from gateway.quarantine.entry import MOVES, EntryFilter, MoveRefused, State, UnknownEntry
 from gateway.store.schema import audit, entries
-from tests.support.store_backends import clock, open_store, store  # noqa: F401
 from tests.support.store_samples import CLERK, NOW, entry, held_record, message, settlement
 
 LEASE = timedelta(minutes=15)
@@ -42,7 +41,11 @@ async def test_R21_release_sends_the_original_to_the_held_recipients(store):
     held = await hold(store)
     sent = await end_release(store, held, "sent", "250 2.0.0 ok")
     assert sent.kind is OutgoingKind.RELEASE
-    assert (sent.reverse_path, sent.parameters, sent.recipients) == (held.reverse_path, held.parameters, held.recipients)
+    assert (sent.reverse_path, sent.parameters, sent.recipients) == (
+        held.reverse_path,
+        held.parameters,
+        held.recipients,
+    )
     assert (sent.digest, sent.content, sent.drop) == (held.digest, b"", ())
     assert await state(store, held) is State.RELEASED
     assert [(a.who, a.what) for a in await store.acts(held.id)] == [("gateway", "released"), (CLERK, "releasing")]
@@ -85,9 +88,7 @@ async def test_R21_double_click_on_two_nodes_has_one_winner(open_store):
 async def force(store, held, target):
     body = int(target not in (State.DELETED, State.EXPIRED))
     await store._core.write(
-        lambda c: c.execute(
-            update(entries).where(entries.c.id == held.id).values(state=target.value, has_body=body)
-        )
+        lambda c: c.execute(update(entries).where(entries.c.id == held.id).values(state=target.value, has_body=body))
     )
 
 
@@ -194,7 +195,9 @@ async def test_list_filters(store):
     assert await ids(states=(State.REJECTED,)) == [two.id]
 
 
-@pytest.mark.parametrize("bad", ["", "../../gateway.db", "a/b", "%2e%2e", "7K2M\0", "x" * 65, "7K2M-0000-NONE", "'; --"])
+@pytest.mark.parametrize(
+    "bad", ["", "../../gateway.db", "a/b", "%2e%2e", "7K2M\0", "x" * 65, "7K2M-0000-NONE", "'; --"]
+)
 async def test_S37_ids_are_looked_up_and_never_become_paths(store, bad):
     await hold(store)
     with pytest.raises(UnknownEntry):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 from gateway.register.search import RecordFilter, UnitTally
-from tests.support.store_backends import clock, open_store, store  # noqa: F401
 from tests.support.store_samples import NOW, record, settlement
 
 UNTIL = NOW + timedelta(days=30)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from datetime import timedelta
 
 import pytest
@@ -11,7 +12,6 @@ from gateway.envelope.reply import Reply
 from gateway.ports import OutgoingKind, StoreError
 from gateway.quarantine.entry import EntryFilter, State, UnknownEntry
 from gateway.register.search import RecordFilter
-from tests.support.store_backends import clock, open_store, store  # noqa: F401
 from tests.support.store_samples import (
     NOW,
     entry,
@@ -74,7 +74,9 @@ async def test_R2_withdraw_leaves_nothing(store):
 async def test_waiting_rows_are_due_only_after_settle(store):
     mail = message()
     cause = new_id()
-    later = outgoing(OutgoingKind.RELAY, cause, digest=entry(mail).digest, content=b"X-Sending-Unit: a\r\n", drop=((0, 9),))
+    later = outgoing(
+        OutgoingKind.RELAY, cause, digest=entry(mail).digest, content=b"X-Sending-Unit: a\r\n", drop=((0, 9),)
+    )
     await store.prepare(mail, None, [later])
     assert await leased(store) == []
     await store.settle(settlement(record(cause)))
@@ -282,3 +284,29 @@ async def test_cancelled_caller_does_not_cancel_the_write(store):
         await task
     await store.probe()
     assert await store.show(one.id) == one
+
+
+async def test_spilled_line_after_one_cut_by_a_crash_is_whole(open_store, tmp_path):
+    store = open_store()
+    (tmp_path / f"spill-{os.getpid()}.jsonl").write_bytes(b'{"record": {"id": "7K2M')
+    one = record()
+    store._core.health.reason = "the disk is gone"
+    await store.settle(settlement(one))
+    store._core.health.reason = ""
+    assert await store.import_spill() == 1
+    assert await store.show(one.id) == one
+
+
+async def test_F37_writer_outlives_what_nobody_expected(open_store):
+    faults = [SystemExit("nobody expected this")]
+
+    def once(point):
+        if point == "before commit" and faults:
+            raise faults.pop()
+
+    store = open_store(mark=once)
+    lost, kept = record(), record()
+    assert await store.settle(settlement(lost)) == "spilled"
+    assert await store.settle(settlement(kept)) == "done"
+    assert [r.id for r in await store.search(RecordFilter())] == [kept.id]
+    assert await store.import_spill() == 1

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from gateway import maillog, metrics
-from gateway.settings import HttpSettings, ReviewSettings, Settings, SmtpSettings
+from gateway.settings import HttpSettings, Settings, SmtpSettings
 from gateway.supervisor import Context, Health, Pace, Unusable, run
 
 OPTIONS = dict(option.partition("=")[::2] for option in sys.argv[2:])
@@ -81,7 +81,6 @@ if __name__ == "__main__":
         drain=float(OPTIONS.get("drain", 20)),
         smtp=SmtpSettings(listen=(OPTIONS.get("address", "127.0.0.1:0"),)),
         http=HttpSettings(listen="127.0.0.1:0"),
-        review=ReviewSettings(listen=""),
     )
     pace = Pace(first_delay=0.05, longest_delay=0.2, steady=3.0, hung=float(OPTIONS.get("hung", 120)))
     sys.exit(run(settings, worker, services, prepare=prepare, pace=pace))

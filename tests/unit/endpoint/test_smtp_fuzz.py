@@ -132,7 +132,7 @@ def is_in_grammar(mailbox: Mailbox) -> bool:
     if not mailbox.domain:
         return mailbox.local_part.lower() == "postmaster"
     text = str(mailbox)
-    return parse_mailbox(text) == mailbox and text.isprintable() is not None and not set("\r\n\0") & set(text)
+    return parse_mailbox(text) == mailbox and not any(char < " " or "\x7f" <= char <= "\x9f" for char in text)
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])

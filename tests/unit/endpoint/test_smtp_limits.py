@@ -101,7 +101,7 @@ async def test_all_connections_together() -> None:
 async def test_early_talker() -> None:
     """S-9: who speaks before the greeting is no mail client."""
     async with open_door() as opened:
-        with socket.create_connection(opened.door.addresses[0]) as talker:
+        with socket.create_connection(opened.address) as talker:
             talker.send(b"EHLO mail.example\r\n")
             talker.setblocking(False)
             loop = asyncio.get_running_loop()
@@ -184,10 +184,10 @@ async def test_pause_within_data_is_cut() -> None:
 
 async def test_client_that_does_not_read_is_cut() -> None:
     """S-22: replies do not pile up in memory for a client that only writes."""
-    async with open_door(command_timeout=0.2) as opened:
+    async with open_door(command_timeout=0.2, errors_per_session=10_000_000) as opened:
         with socket.socket() as deaf:
             deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            deaf.connect(opened.door.addresses[0])
+            deaf.connect(opened.address)
             deaf.setblocking(False)
             loop = asyncio.get_running_loop()
             await asyncio.wait_for(loop.sock_recv(deaf, 512), PATIENCE)
@@ -198,28 +198,7 @@ async def test_client_that_does_not_read_is_cut() -> None:
                 while True:
                     await loop.sock_sendall(deaf, b"RCPT TO:<a@longan.edu.vn>\r\n" * 1000)
 
-            with pytest.raises(OSError, match=r"."):
-                await asyncio.wait_for(flood(), PATIENCE)
-
-
-@pytest.mark.parametrize("errors", [50, 100_000])
-async def test_deaf_client_with_patience_for_errors(errors: int) -> None:
-    """The same where the error budget does not end it first."""
-    async with open_door(command_timeout=0.2, errors_per_session=errors) as opened:
-        with socket.socket() as deaf:
-            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            deaf.connect(opened.door.addresses[0])
-            deaf.setblocking(False)
-            loop = asyncio.get_running_loop()
-            await asyncio.wait_for(loop.sock_recv(deaf, 512), PATIENCE)
-            await loop.sock_sendall(deaf, b"EHLO mail.example\r\n")
-            await asyncio.wait_for(loop.sock_recv(deaf, 512), PATIENCE)
-
-            async def flood() -> None:
-                while True:
-                    await loop.sock_sendall(deaf, b"FOO\r\n" * 5000)
-
-            with pytest.raises(OSError, match=r"."):
+            with pytest.raises(ConnectionError):
                 await asyncio.wait_for(flood(), PATIENCE)
         async with asyncio.timeout(PATIENCE):
             while opened.door.sessions:

@@ -222,3 +222,13 @@ def test_S15_depth_does_not_multiply_the_work() -> None:
 
 def test_helper_makes_the_names_it_says() -> None:
     assert [a.name for a in attachments(with_files("Báo cáo.pdf", "b.xlsx"))] == ["Báo cáo.pdf", "b.xlsx"]
+
+
+def test_an_attached_message_ends_where_the_outer_boundary_stands_though_its_own_was_never_closed() -> None:
+    inner = b"Content-Type: multipart/mixed; boundary=in\r\n\r\n--in\r\n" + part(b"in", PDF)
+    raw = multipart(b"Content-Type: message/rfc822\r\n\r\n" + inner, part(b"after", PDF))
+    assert [(a.type, a.digest) for a in attachments(Message(raw))] == [
+        ("message/rfc822", sha256(inner)),
+        ("application/pdf", sha256(b"in")),
+        ("application/pdf", sha256(b"after")),
+    ]

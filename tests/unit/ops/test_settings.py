@@ -127,7 +127,7 @@ max_size = 1
         "gateway.toml:21: dns.nameservers: value 'dns.longan.edu.vn': not a name server; write its IP address, with a"
         ' port if it is not 53: "127.0.0.1:5353"',
         "gateway.toml:23: mail: unknown key; known are hostname, policies, state, workers, timezone, drain, smtp,"
-        " milter, dns, store, relay, notice, http, review",
+        " dns, store, relay, notice, http",
     ]
 
 
@@ -141,7 +141,7 @@ max_size = 1
         ("\n[smtp]\nlisten = '127.0.0.1:25'", "gateway.toml:3: smtp.listen: value '127.0.0.1:25': not a list"),
         ("timezone = 'Asia/Long_An'", "gateway.toml:1: timezone: value 'Asia/Long_An': no such time zone"),
         ('hostname = "a\\nb"', "gateway.toml:1: hostname: value 'a\\nb': not a host name"),
-        ("[milter]\nlisten = ['unix:run/m']", "gateway.toml:2: milter.listen: value 'unix:run/m': the path of a Unix"),
+        ("[smtp]\nlisten = ['unix:run/m']", "gateway.toml:2: smtp.listen: value 'unix:run/m': the path of a Unix"),
         ("a = 1\nb = \n", "gateway.toml:2:5: not TOML: Invalid value; text stands in quotes"),
         ("[smtp", "gateway.toml:1:6: not TOML: Expected ']' at the end of a table declaration; text"),
         ('a = """\n', "gateway.toml:2: not TOML: Unterminated string at the end of the file"),
@@ -271,7 +271,7 @@ def test_contradictions_are_told_beside_wrong_values(file: Callable[[str], Path]
         ("[::1]:25", Address("::1", 25)),
         ("mx.longan.edu.vn:25", Address("mx.longan.edu.vn", 25)),
         (":25", Address("0.0.0.0", 25)),
-        ("unix:/run/gateway/milter.sock", Address(path="/run/gateway/milter.sock")),
+        ("unix:/run/gateway/smtp.sock", Address(path="/run/gateway/milter.sock")),
     ],
 )
 def test_addresses_to_listen_at(text: str, address: Address) -> None:

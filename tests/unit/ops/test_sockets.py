@@ -9,28 +9,26 @@ from pathlib import Path
 
 import pytest
 
-from gateway.settings import Address, HttpSettings, MilterSettings, ReviewSettings, Settings, SmtpSettings
+from gateway.settings import Address, HttpSettings, Settings, SmtpSettings
 from gateway.supervisor.sockets import CannotListen, close_unused, listen, open_sockets
 
 
-def settings(smtp: tuple[str, ...] = (), milter: tuple[str, ...] = ()) -> Settings:
-    return Settings(
-        smtp=SmtpSettings(listen=smtp),
-        milter=MilterSettings(listen=milter),
-        http=HttpSettings(listen=""),
-        review=ReviewSettings(listen=""),
-    )
+def settings(smtp: tuple[str, ...] = (), http: str = "") -> Settings:
+    return Settings(smtp=SmtpSettings(listen=smtp), http=HttpSettings(listen=http))
 
 
 def test_every_door_has_its_sockets_and_closes_those_of_others(tmp_path: Path) -> None:
-    path = tmp_path / "milter.sock"
-    sockets = open_sockets(settings(("127.0.0.1:0", "[::1]:0"), (f"unix:{path}",)), {})
-    assert [each.family for each in sockets["smtp"]] == [socket.AF_INET, socket.AF_INET6]
-    assert [len(sockets[door]) for door in ("milter", "http", "review")] == [1, 0, 0]
-    kept = close_unused(sockets, frozenset({"milter", "review"}))
-    assert kept == {"milter": sockets["milter"], "review": []}
-    assert [each.fileno() for each in sockets["smtp"]] == [-1, -1]
-    kept["milter"][0].close()
+    path = tmp_path / "smtp.sock"
+    sockets = open_sockets(settings(("127.0.0.1:0", "[::1]:0", f"unix:{path}"), "127.0.0.1:0"), {})
+    assert [each.family for each in sockets["smtp"]] == [socket.AF_INET, socket.AF_INET6, socket.AF_UNIX]
+    kept = close_unused(sockets, frozenset({"http"}))
+    assert kept == {"http": sockets["http"]}
+    assert [each.fileno() for each in sockets["smtp"]] == [-1, -1, -1]
+    kept["http"][0].close()
+
+
+def test_no_socket_is_opened_where_the_settings_name_none() -> None:
+    assert open_sockets(settings(), {}) == {"smtp": [], "http": []}
 
 
 def test_accepted_connections_can_have_nodelay_set_by_the_event_loop() -> None:
@@ -41,21 +39,21 @@ def test_accepted_connections_can_have_nodelay_set_by_the_event_loop() -> None:
 
 def test_a_unix_socket_is_for_its_group_only(tmp_path: Path) -> None:
     """S-34."""
-    path = tmp_path / "milter.sock"
+    path = tmp_path / "smtp.sock"
     with listen(Address(path=str(path))):
         assert stat.S_IMODE(path.stat().st_mode) == 0o660
 
 
 def test_a_unix_socket_left_behind_is_replaced_and_a_living_one_is_not(tmp_path: Path) -> None:
     """F-43."""
-    address = Address(path=str(tmp_path / "milter.sock"))
+    address = Address(path=str(tmp_path / "smtp.sock"))
     listen(address).close()  # as after kill -9: the file is there, nobody answers
     with listen(address), pytest.raises(CannotListen, match="another program is listening"):
         listen(address)
 
 
 def test_a_file_that_is_no_socket_is_not_removed(tmp_path: Path) -> None:
-    path = tmp_path / "milter.sock"
+    path = tmp_path / "smtp.sock"
     path.write_text("Sở GD&ĐT Long An")
     with pytest.raises(CannotListen, match="not a socket"):
         listen(Address(path=str(path)))
@@ -66,7 +64,7 @@ def test_a_file_that_is_no_socket_is_not_removed(tmp_path: Path) -> None:
     ("address", "words"),
     [
         (Address("192.0.2.1", 2525), "192.0.2.1:2525: Cannot assign requested address"),
-        (Address(path="/nowhere/at/all/milter.sock"), "unix:/nowhere/at/all/milter.sock: No such file or directory"),
+        (Address(path="/nowhere/at/all/smtp.sock"), "unix:/nowhere/at/all/smtp.sock: No such file or directory"),
         (Address("no-such-host.invalid", 25), "no-such-host.invalid:25: no such host"),
     ],
 )

@@ -59,7 +59,12 @@ def test_merge_key_is_that_of_the_same_message_whatever_the_order_of_recipients(
     other = ForwardPath(Mailbox("phongtc", "longan.edu.vn"))
     two = replace(held, recipients=(*held.recipients, other))
     assert two.merge_key == replace(two, id="7K2M-1", recipients=tuple(reversed(two.recipients))).merge_key
-    keys = {held.merge_key, two.merge_key, replace(held, reverse_path=None).merge_key, replace(held, digest="0").merge_key}
+    keys = {
+        held.merge_key,
+        two.merge_key,
+        replace(held, reverse_path=None).merge_key,
+        replace(held, digest="0").merge_key,
+    }
     assert len(keys) == 4
 
 

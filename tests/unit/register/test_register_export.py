@@ -14,7 +14,9 @@ from tests.support.store_samples import record
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠", " =", "\u200b@", "\ufeff+"])
+@pytest.mark.parametrize(
+    "start", ["=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠", " =", "\u200b@", "\ufeff+"]
+)
 def test_S38_cell_that_could_be_a_formula_is_only_text(start):
     assert safe_cell(f'{start}HYPERLINK("http://192.0.2.1")').startswith("'")
 

@@ -22,7 +22,7 @@ SAMPLES = {
     "empty": b"",
     "one octet": b"x",
     "text": CANARY * 500,
-    "incompressible": BIG[: 300_000],
+    "incompressible": BIG[:300_000],
     "exactly a chunk": BIG,
     "chunks": BIG + b"a" * CHUNK + BIG + b"end",
 }
