@@ -190,7 +190,6 @@ async def _settle(
         if outcome == "spilled":
             metrics.spilled.inc()
     except StoreError as error:
-        metrics.store_errors.inc()
         maillog.event("register-failed", id=transaction.id, reason=str(error))
         if not relayed:  # nothing has left us: the client may try again
             await _take_back(world.store, transaction.id, Delivery(error.reply))

@@ -88,7 +88,7 @@ class Receiving(Admission):
             except OSError:
                 refusal = STORAGE_ERROR
             except Exception as error:
-                raise await mail.broke(error) from error
+                raise await mail.broke(error, body.octets) from error
             else:
                 refusal = _refusal_of(message)
         if refusal is not None or message is None:

@@ -54,8 +54,11 @@ class OpenTransaction:
 
     async def data(self, message: Message) -> Reply:
         self._judged = True
-        with metrics.data_seconds.time():
+        try:
             return await self._ask(lambda: self._intake.data(message))
+        except Refusal as refusal:
+            self._record(refusal.reply, message.size)
+            raise
 
     async def unheard(self) -> None:
         """The client left before our 2yz (F-15)."""
@@ -75,19 +78,27 @@ class OpenTransaction:
             report_fault(error, self._intake.id)
 
     async def refuse(self, reply: Reply, size: int) -> Reply:
-        """The door itself refuses the message: log it for every recipient, and give up."""
-        for path in self.forward_paths:
-            facts = {"recipient": str(path.mailbox), "reply": str(reply), "place": "smtp", "size": size}
-            maillog.fate("deferred" if reply.is_temporary else "refused", self._intake.id, **facts, **self._forwarded)
+        """The door itself refuses the message."""
+        self._record(reply, size)
         await self.abandon()
         return reply.with_id(self._intake.id)
+
+    def _record(self, reply: Reply, size: int) -> None:
+        """Count and log, for every recipient, a final reply that is not the pipeline's own."""
+        verb: maillog.Verb = "deferred" if reply.is_temporary else "refused"
+        metrics.messages.labels(f"{reply.code // 100}yz").inc()
+        for path in self.forward_paths:
+            metrics.fates.labels(verb).inc()
+            facts = {"recipient": str(path.mailbox), "reply": str(reply), "place": "smtp", "size": size}
+            maillog.fate(verb, self._intake.id, **facts, **self._forwarded)
 
     def note_bare(self) -> None:
         maillog.event("bare-newline", id=self._intake.id, **self._forwarded)
 
-    async def broke(self, error: Exception) -> Refusal:
+    async def broke(self, error: Exception, size: int) -> Refusal:
         """The door itself broke on the message."""
         refusal = Refusal(report_fault(error, self._intake.id))
+        self._record(refusal.reply, size)
         await self.abandon()
         return refusal
 

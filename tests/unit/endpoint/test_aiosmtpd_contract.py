@@ -85,9 +85,9 @@ async def test_session_attributes() -> None:
     assert (session.peer, session.ssl, session.host_name, session.extended_smtp) == (None, None, None, False)
 
 
-def test_stream_internals() -> None:
+async def test_stream_internals() -> None:
     """_buffer: what came and is not read; _transport: replaced after STARTTLS, as aiosmtpd does it itself."""
-    reader = asyncio.StreamReader(loop=asyncio.new_event_loop())
+    reader = asyncio.StreamReader()
     reader.feed_data(b"octets")
     assert reader._buffer == bytearray(b"octets")
     assert reader._transport is None

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from gateway import maillog
+from gateway import maillog, metrics
 from gateway.endpoint import smtp_receiving
 from gateway.endpoint.smtp_data import Body
 from gateway.envelope.reply import Reply
@@ -106,6 +106,8 @@ async def test_fault_of_abandon_is_only_logged(monkeypatch: pytest.MonkeyPatch, 
 
 async def test_what_the_door_refuses_is_in_the_mail_log(log: io.BytesIO) -> None:
     """One line per recipient, with the id of the reply; what XFORWARD told stands beside it."""
+    counted = metrics.messages.labels("5yz")
+    before = counted._value.get()
     async with open_door(xclient_from=("127.0.0.0/8",)) as opened:
         client = await opened.connect()
         await client.hello()
@@ -117,6 +119,16 @@ async def test_what_the_door_refuses_is_in_the_mail_log(log: io.BytesIO) -> None
         assert [entry["recipient"] for entry in found] == ["vanthu@longan.edu.vn", "ketoan@longan.edu.vn"]
         assert {entry["id"] for entry in found} == {id_in(reply)} == {"TEST-0001"}
         assert found[0]["forwarded_ident"] == "4bXyz"
+        assert counted._value.get() == before + 1
+
+
+async def test_fault_of_the_pipeline_is_in_the_mail_log(log: io.BytesIO) -> None:
+    """The recipients of a message that met our 451 are deferred, and the log says so."""
+    async with open_door(FakeReception(on_data=BROKEN)) as opened:
+        client = await opened.connect()
+        await client.hello()
+        assert (await client.mail(b"x: y\r\n.\r\n")).startswith(b"451 4.3.0 ")
+        assert [entry["recipient"] for entry in entries(log, "deferred")] == ["vanthu@longan.edu.vn"]
 
 
 async def test_bare_newlines_that_are_let_through_are_logged(log: io.BytesIO) -> None:

@@ -271,7 +271,7 @@ def test_contradictions_are_told_beside_wrong_values(file: Callable[[str], Path]
         ("[::1]:25", Address("::1", 25)),
         ("mx.longan.edu.vn:25", Address("mx.longan.edu.vn", 25)),
         (":25", Address("0.0.0.0", 25)),
-        ("unix:/run/gateway/smtp.sock", Address(path="/run/gateway/milter.sock")),
+        ("unix:/run/gateway/smtp.sock", Address(path="/run/gateway/smtp.sock")),
     ],
 )
 def test_addresses_to_listen_at(text: str, address: Address) -> None:
