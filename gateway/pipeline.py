@@ -78,7 +78,11 @@ async def process(world: World, passage: Passage) -> Reply:
     trace = authentication_results(evidence, policy.authserv_id) + received_field(transaction, world.hostname)
     plans = groups(transaction, judgement.decisions, judgement.identity, trace=trace, authserv_id=policy.authserv_id)
     entry = admit(
-        transaction, judgement.decisions, judgement.identity, digest=passage.digest, evidence=codec.plain(evidence)
+        transaction,
+        judgement.decisions,
+        judgement.identity,
+        digest=passage.digest,
+        evidence=lambda: codec.plain(evidence),
     )
     later = [_outgoing(world, passage, group.route, group.paths, group) for group in plans[1:]]
     try:

@@ -18,6 +18,7 @@ FIELD_MAX = 64 * 1024  # octets of one field
 ENCODED_WORDS_MAX = 500  # in one field
 
 _NAME = re.compile(rb"[\x21-\x39\x3b-\x7e]+\Z")  # ftext, RFC 5322 §2.2
+_UNWRITABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # all but the tab
 _FOLD = re.compile(rb"\r\n(?=[ \t])")
 _ENCODED_WORD = re.compile(r"=\?([A-Za-z0-9_.:+-]+)(?:\*[A-Za-z0-9-]+)?\?([bBqQ])\?([^?\s]*)\?=")
 _WORDS = re.compile(rf"{_ENCODED_WORD.pattern}(?:[ \t]*{_ENCODED_WORD.pattern})*")
@@ -165,7 +166,7 @@ def make_field(name: str, value: str) -> bytes:
     """
     if not name.isascii() or not _NAME.match(name.encode()):
         raise HeaderError(f"header field name {name!r}")
-    if not value.isascii() or any((char < " " and char != "\t") or char == "\x7f" for char in value):
+    if not value.isascii() or _UNWRITABLE.search(value):
         raise HeaderError(f"value of {name} holds a control or non-ASCII character")
     lines, line = [], f"{name}:"
     for word in value.split(" "):

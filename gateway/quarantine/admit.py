@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -18,11 +18,12 @@ def admit(
     identity: Identity,
     *,
     digest: str,
-    evidence: dict[str, Any],
+    evidence: Callable[[], dict[str, Any]],
     route: str = "main",
 ) -> Entry | None:
     """One pending entry for all held recipients of the transaction; None when none is held.
 
+    `evidence` gives the plain form of the evidence, and is asked only when something is held.
     Several rules may hold: the entry carries the first one's reason and the longest retention.
     """
     held = [
@@ -53,6 +54,6 @@ def admit(
         level=identity.level.value,
         provider=identity.provider.value,
         generation=first.generation,
-        evidence=evidence,
+        evidence=evidence(),
         trace=[asdict(step) for step in first.trace],
     )

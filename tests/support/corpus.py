@@ -1,9 +1,9 @@
 """Golden cases: a folder each, with the session, the message, DNS and what must come of it.
 
-    session.yaml   story; client, helo, from, to, smtputf8; sign, seal, tamper; forwarders; policy (an overlay, see node.py)
-    message.eml    LF line ends
+    session.yaml   story; client, helo, from, to, smtputf8; sign, seal, tamper; policy (an overlay, see node.py)
+    message.eml    LF line ends; @NOW@ stands for the present time
     zone.yaml      {name: {TXT: [...], A: [...], MX: ["10 mx.example"]}}; `SERVFAIL: true` makes a name fail
-    expected.yaml  reply, level, unit, results, rules, relayed, held, notice; what is not written is not looked at
+    expected.yaml  reply, level, unit, provider, results, rules, verbs, relayed, maildir, removed, kept, held, notice, notice_to
 
 Signatures are made when the test runs (`sign: [{domain, selector, length}]`, keys are published by themselves), since a
 private key in a repository is bait; `tamper: {old, new}` changes the message after that.
@@ -12,7 +12,8 @@ private key in a repository is bait; `tamper: {old, new}` changes the message af
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from functools import cached_property
 from ipaddress import ip_address
 from pathlib import Path
@@ -134,7 +135,7 @@ def _record(kind: str, text: Any) -> Record:
     if kind == "MX":
         preference, name = str(text).split()
         return int(preference), name
-    return str(text)
+    return str(text).encode() if kind == "TXT" else str(text)
 
 
 def cases() -> list[CorpusCase]:
@@ -145,4 +146,5 @@ def cases() -> list[CorpusCase]:
 def _read(folder: Path) -> CorpusCase:
     read = {name: yaml.safe_load((folder / f"{name}.yaml").read_text()) for name in ("session", "zone", "expected")}
     text = (folder / "message.eml").read_bytes().replace(b"\n", b"\r\n")
+    text = text.replace(b"@NOW@", format_datetime(datetime.now(UTC)).encode())
     return CorpusCase(folder.name, read["session"], read["zone"] or {}, read["expected"], text)
