@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import mailbox
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
-from collections.abc import AsyncIterator
 from email.message import EmailMessage
 from email.parser import BytesParser
 from email.policy import default

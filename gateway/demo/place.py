@@ -46,9 +46,6 @@ dkim_key = "dkim.pem"
 
 [http]
 listen = "127.0.0.1:{http}"
-
-[review]
-listen = ""
 """
 
 

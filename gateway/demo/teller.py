@@ -1,4 +1,4 @@
-"""Tells the stories: sends each letter, and finds out at the sender's, in the register and in the mailboxes what became of it."""
+"""Tells the stories: sends each letter, then looks into register and mailboxes what became of it."""
 
 from __future__ import annotations
 
@@ -70,9 +70,7 @@ async def _deliver(stage: Stage, story: Story, octets: bytes) -> tuple[Sent, ...
 
 
 async def _attempt(stage: Stage, story: Story, octets: bytes) -> Sent:
-    return await asyncio.to_thread(
-        send, stage.ports.smtp, story.host, story.mail_from, story.forward_paths, octets
-    )
+    return await asyncio.to_thread(send, stage.ports.smtp, story.host, story.mail_from, story.forward_paths, octets)
 
 
 async def _notices_gone(stage: Stage) -> None:

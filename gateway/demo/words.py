@@ -77,7 +77,9 @@ ALL_AS_EXPECTED: Final = Words(
     "All {count} messages met the fate that was expected: the programme compared the recipients' mailboxes, the register "
     "and the held mail.",
 )
-NOTICE: Final = Words("Thông báo mà người gửi thư số {number} nhận được", "The notice that the sender of no. {number} got")
+NOTICE: Final = Words(
+    "Thông báo mà người gửi thư số {number} nhận được", "The notice that the sender of no. {number} got"
+)
 NOTICE_FIELDS: Final = ("From", "To", "Subject", "Auto-Submitted", "In-Reply-To")
 EXPLANATION: Final = Words(
     "Vì sao thư số {number} bị giữ (lệnh gateway explain)", "Why no. {number} is held (gateway explain)"
@@ -116,9 +118,7 @@ TRY: Final = Words("Các lệnh có thể chạy ngay", "Commands to try")
 KEPT: Final = Words(
     "Thư mục này được giữ lại; xem xong có thể xóa.", "The folder is kept; delete it when you have seen enough."
 )
-STAY: Final = Words(
-    "Hệ thống tiếp tục chạy. Nhấn Ctrl-C để dừng.", "Everything keeps running. Press Ctrl-C to stop."
-)
+STAY: Final = Words("Hệ thống tiếp tục chạy. Nhấn Ctrl-C để dừng.", "Everything keeps running. Press Ctrl-C to stop.")
 STOPPED: Final = Words("Đã dừng.", "Stopped.")
 WRONG: Final = Words(
     "Có thư được xử lý khác dự kiến; xem nhật ký {log}.", "A message met another fate than expected; see the log {log}."
