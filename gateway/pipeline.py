@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, ParamSpec, TypeVar
 
@@ -30,6 +30,7 @@ from gateway.policy.plan import Group, groups
 from gateway.ports import Delivery, Downstream, Outgoing, OutgoingKind, Resolver, Session, Settlement, Store, StoreError
 from gateway.quarantine.admit import admit
 from gateway.register.compile import Fate, compile_record
+from gateway.responder.seal import seal
 
 ROUNDS_MAX = 24  # of DNS questions for one message: SPF includes follow one another
 EVIDENCE_SECONDS = 30.0  # safety R-10
@@ -75,8 +76,10 @@ async def process(world: World, passage: Passage) -> Reply:
         await passage.session.abandon()
         return _refuse(transaction, judgement, judgement.reply)
 
-    trace = authentication_results(evidence, policy.authserv_id) + received_field(transaction, world.hostname)
+    results = authentication_results(evidence, policy.authserv_id)
+    trace = results + received_field(transaction, world.hostname)
     plans = groups(transaction, judgement.decisions, judgement.identity, trace=trace, authserv_id=policy.authserv_id)
+    plans = [_sealed(world, transaction, evidence, results, plan) for plan in plans]
     entry = admit(
         transaction,
         judgement.decisions,
@@ -136,6 +139,16 @@ async def gather(
         late = Answer(Outcome.ERROR, reason="no answer within the time for one message")
         known.update({question: answers.get(question, late) for question in outcome.questions})
     raise RuntimeError("evidence asks for ever new questions")
+
+
+def _sealed(world: World, transaction: Transaction, evidence: Evidence, results: bytes, group: Group) -> Group:
+    """Where a rule changes a signed field, seal what we found before (RFC 8617), if there is a key to seal with."""
+    if not group.altered or world.notices.signer is None:
+        return group
+    message = transaction.message
+    header = b"".join(Message(bytes(message.raw[: message.header_size])).segments(group.prepend, group.drop))
+    fields = seal(message, header, evidence, results, world.notices.signer, transaction.received_at)
+    return replace(group, prepend=fields + group.prepend)
 
 
 async def _relay(world: World, passage: Passage, group: Group | None) -> Delivery:

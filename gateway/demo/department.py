@@ -33,7 +33,7 @@ class Department:
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         if address.lower().endswith(f"@{DOMAIN}") and address.lower() not in self._mailboxes:
-            return f"550 5.1.1 <{address}>: Recipient address rejected: User unknown in virtual mailbox table"
+            return f"550 5.1.1 <{address}>: User unknown"
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 Ok"
 
@@ -44,15 +44,17 @@ class Department:
 
     def _deliver(self, content: bytes, recipients: tuple[str, ...]) -> None:
         for address in recipients:
-            self._maildir(address).add(content)
+            mailbox.Maildir(self._place(address)).add(content)
 
-    def _maildir(self, address: str) -> mailbox.Maildir:
-        return mailbox.Maildir(self._folder / address.lower().replace("/", "_"), create=True)
+    def _place(self, address: str) -> Path:
+        return self._folder / address.lower().replace("/", "_")
 
     def messages(self, address: str) -> list[EmailMessage]:
         """What has been delivered to this address, parsed."""
+        if not self._place(address).is_dir():
+            return []
         parser = BytesParser(_class=EmailMessage, policy=default)
-        folder = self._maildir(address)
+        folder = mailbox.Maildir(self._place(address))
         return [parser.parsebytes(folder.get_bytes(key)) for key in sorted(folder.keys())]
 
     @asynccontextmanager

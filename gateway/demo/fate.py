@@ -21,20 +21,41 @@ def what_happened(told: Told, language: Language) -> str:
     parts = []
     for recipient, fate, rule in told.seen.fates:
         said = _fate(told, recipient, fate, rule, language)
-        parts.append(f"{recipient.partition('@')[0]}: {said}" if len(fates) > 1 else said)
+        parts.append(f"{recipient.partition('@')[0]}: {_inside(said)}" if len(fates) > 1 else said)
     if "held" in fates:
         parts.append(_notice(told, language))
     text = "; ".join(dict.fromkeys(parts))
-    return f"{words.DEFERRED.of(language)}: {text}" if first.code == 451 else text
+    return f"{words.DEFERRED.of(language)}: {_inside(text)}" if first.code == 451 else text
+
+
+def unit_named(told: Told, language: Language) -> str:
+    """The unit's name, or that there is none."""
+    if told.record is None:
+        return words.NOT_EXAMINED.of(language)
+    return told.record.unit_name or words.NO_UNIT.of(language)
+
+
+def how_proven(told: Told, language: Language) -> str:
+    """The level in words."""
+    said = words.LEVELS.get(told.seen.level, words.NOT_EXAMINED)
+    return said.of(language).format(domain=told.story.letter.address.rpartition("@")[2])
+
+
+def _inside(said: str) -> str:
+    """As it is written inside a sentence."""
+    return said[0].lower() + said[1:]
 
 
 def _fate(told: Told, recipient: str, fate: str, rule: str, language: Language) -> str:
     if fate == "held":
-        return f"{words.HELD.of(language)}: {reason(rule, language)}"
+        return f"{words.HELD.of(language)} ({reason(rule, language)})"
     if fate != "relayed":
         return fate
     relayed = words.RELAYED.of(language)
-    return f"{relayed}, {words.TAGGED.of(language)}" if recipient in told.seen.tagged else relayed
+    if not told.seen.unit:
+        return relayed
+    tagged = words.TAGGED if recipient in told.seen.tagged else words.NOT_TAGGED
+    return f"{relayed}, {tagged.of(language)}"
 
 
 def _notice(told: Told, language: Language) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from email.header import decode_header, make_header
 from email.message import EmailMessage
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -16,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gateway.demo import words
-from gateway.demo.fate import reason, what_happened
+from gateway.demo.fate import how_proven, reason, unit_named, what_happened
 from gateway.demo.running import Stage
 from gateway.demo.teller import Told
 from gateway.demo.words import Language, Words
@@ -24,6 +25,7 @@ from gateway.quarantine.entry import EntryFilter
 
 PIPED_WIDTH: Final = 110
 MAX_WIDTH: Final = 120
+NARROW: Final = 100  # below it the table has a column less
 
 
 class Report:
@@ -45,9 +47,10 @@ class Report:
     def _heading(self, title: Words, **facts: object) -> None:
         self._print(Rule(Text(title.of(self._language).format(**facts), style="bold"), align="left"), Text())
 
-    def _table(self, columns: Sequence[Words], widths: Sequence[int]) -> Table:
+    def _table(self, columns: Sequence[Words], widths: Sequence[int], *, airy: bool = False) -> Table:
         """Columns that share the width by these parts; 0 keeps a column as narrow as its text."""
-        table = Table(box=None, pad_edge=False, header_style="bold", expand=True, padding=(0, 2, 1, 0))
+        padding = (0, 2, int(airy), 0)
+        table = Table(box=None, pad_edge=False, header_style="bold", expand=True, padding=padding)
         for column, ratio in zip(columns, widths, strict=True):
             table.add_column(column.of(self._language), ratio=ratio or None, no_wrap=not ratio, overflow="fold")
         return table
@@ -58,19 +61,21 @@ class Report:
 
     def table(self, told: Iterable[Told]) -> None:
         """One line for each story: what came, from whom, how proven, what became of it."""
-        table = self._table(words.COLUMNS, (0, 22, 22, 18, 20, 26))
+        if narrow := self._console.width < NARROW:  # the author then stands below the title
+            columns, widths = words.COLUMNS[:2] + words.COLUMNS[3:], (0, 26, 18, 22, 24)
+        else:
+            columns, widths = words.COLUMNS, (0, 20, 22, 18, 22, 26)
+        table = self._table(columns, widths, airy=True)
         for one in told:
-            record = one.record
-            cells = (
+            title, address = one.story.title.of(self._language), one.story.letter.address.replace("@", "\n@")
+            table.add_row(
                 str(one.number),
-                one.story.title.of(self._language),
-                one.story.letter.address.replace("@", "\n@"),
-                (record.unit_name if record else "") or words.NO_UNIT.of(self._language),
-                words.LEVELS[one.seen.level].of(self._language),
-                what_happened(one, self._language),
+                *([Text(f"{title}\n{address}")] if narrow else [Text(title), Text(address)]),
+                Text(unit_named(one, self._language)),
+                Text(how_proven(one, self._language)),
+                Text(what_happened(one, self._language)),
             )
-            table.add_row(*map(Text, cells))
-        self._print(table)
+        self._print(table, Text())
 
     def as_expected(self, count: int) -> None:
         self.say(words.ALL_AS_EXPECTED, count=count)
@@ -78,8 +83,10 @@ class Report:
     def notice(self, number: int, notice: EmailMessage) -> None:
         """The notice as its reader sees it."""
         self._heading(words.NOTICE, number=number)
+        fields = dict(notice.raw_items())  # parsed by the library, names of two encoded words get a blank too many
         for name in words.NOTICE_FIELDS:
-            self._console.print(Text.assemble((f"{name}: ", "bold"), str(notice[name])))
+            value = str(make_header(decode_header(str(fields[name]))))
+            self._console.print(Text.assemble((f"{name}: ", "bold"), value))
         body = notice.get_body(("plain",))
         text = body.get_content() if body is not None else ""
         self._print(Text(), Text(str(text)))
@@ -89,17 +96,17 @@ class Report:
         for line in lines:
             text = line.lstrip(" ")
             depth = len(line) - len(text)
-            self._console.print(Padding(Text(text, style="" if depth else "bold"), (0, 0, 0, depth)))
+            self._console.print(Padding(Text(text, style="" if depth else "bold"), (0, 0, 0, depth), expand=False))
         self._print(Text())
 
     async def held(self, stage: Stage) -> None:
         """What waits for the clerk, oldest first."""
         self._heading(words.QUARANTINE)
-        table = self._table(words.QUARANTINE_COLUMNS, (0, 24, 36, 24))
+        table = self._table(words.QUARANTINE_COLUMNS, (0, 24, 36, 24), airy=True)
         for entry in reversed(await stage.node.store.list_entries(EntryFilter())):
             author = (entry.author or f"<{entry.reverse_path or ''}>").replace("@", "\n@")
             table.add_row(*map(Text, (entry.id, author, entry.subject, reason(entry.rule, self._language))))
-        self._print(table)
+        self._print(table, Text())
 
     async def units(self, stage: Stage) -> None:
         """The units that have sent, and how many have not."""
@@ -114,7 +121,7 @@ class Report:
             if tally.has_sent:
                 last = f"{tally.last.astimezone(zone):%d/%m/%Y %H:%M}" if tally.last else ""
                 table.add_row(current[tally.unit_id], str(tally.official), str(tally.held), last)
-        self._print(table)
+        self._print(table, Text())
         self.say(words.SILENT, count=sum(not tally.has_sent for tally in tallies))
 
     def places(self, places: Iterable[tuple[str, str]]) -> None:

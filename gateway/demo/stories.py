@@ -121,7 +121,7 @@ FREE: Final = (
         expected=relayed(THU_HA, level="signed"),
     ),
     Story(
-        title=Words("Gửi cả văn thư lẫn một cán bộ từ Gmail", "From Gmail, to the registry and to a person"),
+        title=Words("Gửi cả văn thư lẫn một cán bộ từ Gmail", "From Gmail, to the records office and to a person"),
         host=GOOGLE,
         letter=Letter(
             author="Lê Minh Tâm <tamle.benluc@gmail.com>",
@@ -237,7 +237,7 @@ TRANSPORT: Final = (
         expected=relayed(MAM_NON, level="signed", unit="mn-hoa-mai", rule=UNIT_MAIL, codes=(451, 250)),
     ),
     Story(
-        title=Words("Gửi đến hộp thư không có ở Sở", "To a mailbox that the department has not"),
+        title=Words("Gửi đến hộp thư không có ở Sở", "To a mailbox that does not exist there"),
         host=MOET,
         letter=Letter(
             author="Phòng GD&ĐT huyện Bến Lức <pgdbenluc.longan@moet.edu.vn>",

@@ -41,12 +41,12 @@ COLUMNS: Final = (
     Words("Xử lý", "What happened"),
 )
 NO_UNIT: Final = Words("không xác định", "none")
+NOT_EXAMINED: Final = Words("—", "—")
 LEVELS: Final = {
-    "signed": Words("chữ ký DKIM của chính tên miền", "DKIM signature of the domain itself"),
-    "authorized": Words("máy chủ được tên miền ủy quyền (SPF)", "host authorised by the domain (SPF)"),
-    "shared": Words("chỉ qua đám mây dùng chung: chưa đủ", "only by a shared cloud: not enough"),
+    "signed": Words("chữ ký DKIM của {domain}", "DKIM signature of {domain}"),
+    "authorized": Words("máy chủ mà {domain} ủy quyền (SPF)", "a host that {domain} authorises (SPF)"),
+    "shared": Words("chỉ qua đám mây dùng chung: chưa đủ", "only a shared cloud: not enough"),
     "claimed": Words("không có gì chứng thực", "nothing proves it"),
-    "": Words("không xét", "not examined"),
 }
 RULES: Final = {
     "false-official-sender": Words(
@@ -61,9 +61,10 @@ RULES: Final = {
 }
 RELAYED: Final = Words("Đã chuyển đến người nhận", "Delivered")
 TAGGED: Final = Words("có ghi đơn vị gửi ở đầu thư", "tagged with the sending unit")
+NOT_TAGGED: Final = Words("chưa ghi đơn vị gửi", "not tagged with the unit")
 HELD: Final = Words("Giữ lại", "Held")
 REFUSED: Final = Words("Từ chối", "Refused")
-DEFERRED: Final = Words("Hẹn gửi lại (451) vì DNS không trả lời; gửi lại", "451 while DNS is silent; the retry")
+DEFERRED: Final = Words("Hẹn gửi lại (451) vì DNS không trả lời; lần sau", "451 while DNS is silent; the retry")
 NOTICE_SENT: Final = Words("đã gửi thông báo cho người gửi", "the sender got the notice")
 NO_NOTICE: Final = Words("không gửi thông báo", "no notice")
 NO_NOTICE_WHY: Final = {

@@ -76,6 +76,17 @@ def questions(message: Message) -> set[Question]:
     return {question(signature) for signature in (chain.newest, *chain.seals)} if isinstance(chain, Chain) else set()
 
 
+def sets(message: Message) -> list[tuple[Field, Field, Field]]:
+    """(ARC-Authentication-Results, ARC-Message-Signature, ARC-Seal) of each instance in turn; empty without a chain."""
+    chain = _kept(message)
+    if not isinstance(chain, Chain):
+        return []
+    return [
+        (result, signature, seal.field)
+        for result, signature, seal in zip(chain.results, chain.messages, chain.seals, strict=True)
+    ]
+
+
 def _kept(message: Message) -> Chain | ChainError | None:
     if "arc chain" not in message.memo:
         try:

@@ -22,6 +22,7 @@ class Group:
     paths: tuple[ForwardPath, ...]
     prepend: bytes
     drop: tuple[Field, ...]
+    altered: bool = False  # a signed field was changed: signatures of the sender no longer hold
 
 
 def onward(path: ForwardPath, relay: Relay) -> list[ForwardPath]:
@@ -79,4 +80,4 @@ def _group(
     if relay.subject_prefix:
         subject, replaced = prefixed_subject(message, relay.subject_prefix)
         fields, drop = fields + subject, [*drop, *replaced]
-    return Group(relay.route, paths, fields, tuple(drop))
+    return Group(relay.route, paths, fields, tuple(drop), altered=bool(relay.subject_prefix))

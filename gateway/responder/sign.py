@@ -59,7 +59,7 @@ class Signer:
         names = [name for name in OVERSIGNED for _ in range(len(message.all(name)) + 1)]
         tags = {
             "v": "1",
-            "a": "rsa-sha256" if isinstance(self._key, RSAPrivateKey) else "ed25519-sha256",
+            "a": self.algorithm,
             "c": "relaxed/relaxed",
             "d": self.domain,
             "s": self.selector,
@@ -69,8 +69,17 @@ class Signer:
             "b": "",
         }
         unsigned = _signature_field(tags)
-        tags["b"] = _folded(_base64(self._sign(_signed_octets(message, names, unsigned))))
+        tags["b"] = self.signature(_signed_octets(message, names, unsigned))
         return _signature_field(tags) + content
+
+    @property
+    def algorithm(self) -> str:
+        """a= of RFC 6376 and RFC 8463."""
+        return "rsa-sha256" if isinstance(self._key, RSAPrivateKey) else "ed25519-sha256"
+
+    def signature(self, octets: bytes) -> str:
+        """b=: the signature over these octets, base64 in pieces that a field can be folded between."""
+        return _folded(_base64(self._sign(octets)))
 
     def _sign(self, octets: bytes) -> bytes:
         if isinstance(self._key, RSAPrivateKey):

@@ -109,7 +109,7 @@ class NoticeSettings(Section):
     dkim_selector: str = ""
     dkim_domain: str = ""
     dkim_key: Path | None = None
-    """PEM private key; notices are signed when selector, domain and key are set."""
+    """PEM private key; notices are signed, and messages whose subject a rule changes are sealed (ARC), when all are set."""
     window_days: Annotated[int, Field(ge=1)] = 7
     """One notice per sender, unit and directive in this many days (AR-12)."""
     per_sender_day: Annotated[int, Field(ge=0)] = 5
