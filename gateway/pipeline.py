@@ -211,11 +211,12 @@ async def _settle(
         if not relayed:  # nothing has left us: the client may try again
             await _take_back(world.store, transaction.id, Delivery(error.reply))
             return _refuse(transaction, judgement, error.reply)
+    shown = "" if notice else word  # whether a queued notice goes out is the outbox's to tell, by the verb "replied"
     for fate in fates:
         metrics.fates.labels(fate.verb).inc()
         maillog.fate(
             fate.verb, transaction.id, recipient=fate.recipient, rule=fate.rule, reply=record.reply,
-            unit=record.unit_id, level=record.level, provider=record.provider, notice=word, size=record.size,
+            unit=record.unit_id, level=record.level, provider=record.provider, notice=shown, size=record.size,
             generation=record.generation, client=record.client_address,
         )  # fmt: skip
     world.wake_outbox()

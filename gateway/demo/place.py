@@ -18,7 +18,7 @@ from gateway.settings import Settings, load_settings
 
 HOSTNAME: Final = "mx.longan.edu.vn"
 SIGNING_DOMAIN: Final = "longan.edu.vn"
-DNS_SECONDS: Final = 2.0  # within which DNS must answer; silence costs that much
+DNS_SECONDS: Final = 3.0  # within which DNS must answer; silence costs that much
 ERROR_SECONDS: Final = 0.2  # that the gateway remembers a failure of DNS
 
 _SETTINGS: Final = """\

@@ -61,11 +61,9 @@ class Report:
 
     def table(self, told: Iterable[Told]) -> None:
         """One line for each story: what came, from whom, how proven, what became of it."""
-        if narrow := self._console.width < NARROW:  # the author then stands below the title
-            columns, widths = words.COLUMNS[:2] + words.COLUMNS[3:], (0, 26, 18, 22, 24)
-        else:
-            columns, widths = words.COLUMNS, (0, 20, 22, 18, 22, 26)
-        table = self._table(columns, widths, airy=True)
+        narrow = self._console.width < NARROW  # the author then stands below the title
+        columns = [*words.COLUMNS[:2], *words.COLUMNS[3:]] if narrow else list(words.COLUMNS)
+        table = self._table(columns, (0, 26, 18, 22, 24) if narrow else (0, 20, 22, 18, 22, 26), airy=True)
         for one in told:
             title, address = one.story.title.of(self._language), one.story.letter.address.replace("@", "\n@")
             table.add_row(

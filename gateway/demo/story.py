@@ -29,7 +29,7 @@ class Outcome:
     def differences(self, seen: Outcome) -> list[str]:
         """Where `seen` is not this."""
         return [
-            f"{field.name}: {getattr(seen, field.name)!r} != {getattr(self, field.name)!r}"
+            f"{field.name}: seen {getattr(seen, field.name)!r}, expected {getattr(self, field.name)!r}"
             for field in fields(self)
             if getattr(seen, field.name) != getattr(self, field.name)
         ]

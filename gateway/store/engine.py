@@ -11,6 +11,7 @@ from sqlalchemy.pool import QueuePool
 
 BUSY_TIMEOUT: Final = 5_000  # milliseconds another process may keep the write lock before we answer 451 (F-24)
 CHECKPOINT_PAGES: Final = 4_000
+BEGIN: Final = "BEGIN IMMEDIATE"  # a read that becomes a write could fail half-way
 WAL_KEPT: Final = 64 * 1024 * 1024  # octets of a write-ahead log that are not given back
 
 
@@ -33,7 +34,7 @@ def writing_engine(database: Path) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")  # a read that becomes a write could fail half-way
+        connection.exec_driver_sql(BEGIN)
 
     return engine
 

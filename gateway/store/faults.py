@@ -68,7 +68,9 @@ def _of_sqlite(error: sqlite3.Error) -> Fault:
 
 def fails_group(error: BaseException) -> bool:
     """Whether an error in one job makes the whole transaction worthless: all of the database's but a broken rule."""
-    return isinstance(error, DBAPIError) and not isinstance(error, IntegrityError)
+    return isinstance(error, DBAPIError | sqlite3.Error) and not isinstance(
+        error, IntegrityError | sqlite3.IntegrityError
+    )
 
 
 class Health:

@@ -160,4 +160,3 @@ async def check_notice(case: CorpusCase, gate: Gateway) -> None:
         assert [notice.rcpts for notice in notices] == [[f"RCPT TO:<{to}> NOTIFY=NEVER"]]
         assert named(notices[0].content, "Auto-Submitted") == ["auto-replied"]
         assert b"1077" in notices[0].content
-

@@ -19,10 +19,10 @@ HEADERS = [
     b"X-Latin: \xe9\xff\xa0\r\n",
     b"X-Folded: mot\r\n\t hai\r\n   ba  \r\n",
     b"X-Empty:\r\n",
-    b"To: vanthu@longan.edu.vn, \"A, B\" <ketoan@longan.edu.vn>\r\n",
+    b'To: vanthu@longan.edu.vn, "A, B" <ketoan@longan.edu.vn>\r\n',
     b"Received: from a (b [192.0.2.7]) by c with SMTP; Mon, 2 Nov 2026 08:00:00 +0700\r\n",
     b"X-Long: " + b"dai " * 240 + b"\r\n",
-    b"Content-Type: multipart/mixed; boundary=\"=_x\"\r\n",
+    b'Content-Type: multipart/mixed; boundary="=_x"\r\n',
     b"content-transfer-ENCODING:8bit\r\n",
 ]
 BODIES = [

@@ -43,7 +43,7 @@ class TimingOut(dict[str, Any]):
     """Records of a name whose other types time out. SERVFAIL stands for that: it means the same, and sooner."""
 
     def get(self, kind: str, default: Any = None) -> Any:
-        return self[kind] if kind in self else SERVFAIL
+        return super().get(kind, SERVFAIL)
 
 
 def served(zone: SuiteZone) -> dict[str, Any]:
