@@ -85,17 +85,18 @@ class Transit:
         if self._session is None or not self.paths:
             return BAD_SEQUENCE
         with metrics.data_seconds.time():
-            reply = await self._answer(message)
-        metrics.messages.labels(f"{reply.code // 100}yz").inc()
-        self._reply = reply.with_id(self.id)
+            digest = await off_loop(message, hashlib.sha256, message.raw)
+            self._key = self._transaction_key(digest.digest())
+            self._reply = self.world.store.unheard(self._key)  # it carries the id of the message that was taken
+            if self._reply:
+                maillog.event("answered-again", id=self.id, reply=str(self._reply))
+                await self.abandon()
+            else:
+                self._reply = (await self._answer(message, digest.hexdigest())).with_id(self.id)
+        metrics.messages.labels(f"{self._reply.code // 100}yz").inc()
         return self._reply
 
-    async def _answer(self, message: Message) -> Reply:
-        digest = await off_loop(message, hashlib.sha256, message.raw)
-        self._key = self._transaction_key(digest.digest())
-        if earlier := self.world.store.unheard(self._key):
-            await self.abandon()
-            return earlier
+    async def _answer(self, message: Message, digest: str) -> Reply:
         if is_looping(message, self.world.hostname):
             await self.abandon()
             return LOOP
@@ -113,7 +114,7 @@ class Transit:
             return BAD_SEQUENCE
         known = dict(await self._early) if self._early else {}
         try:
-            return await process(self.world, Passage(transaction, self.policy, session, digest.hexdigest(), known))
+            return await process(self.world, Passage(transaction, self.policy, session, digest, known))
         except BaseException:  # the door answers 451 (safety F-37); the connection must not be reused half-way
             await asyncio.shield(session.abandon())
             raise

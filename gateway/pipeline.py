@@ -26,7 +26,7 @@ from gateway.notices import Notices
 from gateway.policy.decision import Discard, Disposition, Hold, Refuse, Relay
 from gateway.policy.judge import Judgement, judge
 from gateway.policy.parse import PolicySet
-from gateway.policy.plan import Group, groups
+from gateway.policy.plan import Group, groups, onward
 from gateway.ports import Delivery, Downstream, Outgoing, OutgoingKind, Resolver, Session, Settlement, Store, StoreError
 from gateway.quarantine.admit import admit
 from gateway.register.compile import Fate, compile_record
@@ -86,6 +86,7 @@ async def process(world: World, passage: Passage) -> Reply:
         judgement.identity,
         digest=passage.digest,
         evidence=lambda: codec.plain(evidence),
+        authserv_id=policy.authserv_id,
     )
     later = [_outgoing(world, passage, group.route, group.paths, group) for group in plans[1:]]
     try:
@@ -105,6 +106,7 @@ async def process(world: World, passage: Passage) -> Reply:
         try:  # LMTP took it for some: the others are ours now, and are tried again from the outbox
             await world.store.prepare(transaction.message, None, later[-1:])
         except StoreError as error:
+            await _take_back(world.store, transaction.id, replace(delivery, unknown=True))
             return _refuse(transaction, judgement, error.reply)
     return await _settle(world, passage, evidence, judgement, delivery, queued=later, relayed=bool(plans))
 
@@ -194,7 +196,7 @@ async def _settle(
 ) -> Reply:
     """Write the register, confirm what is held, queue the notice: one durable write before our 250."""
     transaction = passage.transaction
-    fates = _fates(judgement, {path.mailbox.key for item in queued for path in item.recipients})
+    fates = _fates(judgement, {(item.route, path.mailbox.key) for item in queued for path in item.recipients})
     notice, word = world.notices.prepare(transaction, evidence, judgement, passage.policy)
     record = await off_loop(
         transaction.message, compile_record, transaction, judgement.identity, judgement.submissions, fates,
@@ -238,21 +240,25 @@ def _outgoing(world: World, passage: Passage, route: str, paths: Sequence[Forwar
     )
 
 
-def _fates(judgement: Judgement, queued: set[str]) -> list[Fate]:
+def _fates(judgement: Judgement, queued: set[tuple[str, str]]) -> list[Fate]:
     return [
-        Fate(str(path.mailbox), _verb(decision.disposition, path.mailbox.key in queued), decision.rule)
+        Fate(str(path.mailbox), _verb(path, decision.disposition, queued), decision.rule)
         for path, decision in judgement.decisions
     ]
 
 
-def _verb(disposition: Disposition, is_queued: bool) -> Literal["relayed", "held", "queued", "discarded", "refused"]:
+def _verb(
+    path: ForwardPath, disposition: Disposition, queued: set[tuple[str, str]]
+) -> Literal["relayed", "held", "queued", "discarded", "refused"]:
+    """What became of a recipient; `queued` are routes and mailbox keys of what waits in the outbox."""
     match disposition:
         case Hold():
             return "held"
         case Discard():
             return "discarded"
         case Relay():
-            return "queued" if is_queued else "relayed"
+            waits = any((disposition.route, target.mailbox.key) in queued for target in onward(path, disposition))
+            return "queued" if waits else "relayed"
         case Refuse():
             return "refused"
 

@@ -7,6 +7,7 @@ grammar, and whatever does not fit it proves nobody.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from gateway.envelope.address import AddressError, Mailbox, parse_mailbox
 from gateway.envelope.header import FIELD_MAX, Field, decode_text
@@ -134,7 +135,7 @@ def parse_mailbox_list(value: bytes) -> list[tuple[Mailbox, str]]:
     return found
 
 
-def author_of(fields: tuple[Field, ...]) -> tuple[Mailbox, str]:
+def author_of(fields: Iterable[Field]) -> tuple[Mailbox, str]:
     """The one Author mailbox and its display name. Raises AuthorError when there is none or more than one."""
     named = [field for field in fields if field.key == b"from"]
     if len(named) != 1:

@@ -13,6 +13,7 @@ TEXT_MAX = 8192  # characters read; sorting combining marks (NFC, NFKC) costs qu
 _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufe00-\ufe0f\ufeff]"
 )
+_MARKS = re.compile("[\u0300-\u034e\u0350-\u036f]+")  # the combining marks of Latin letters; others are looked up
 _WORD = re.compile(r"[^\W_]+")
 _STROKES = str.maketrans(
     {"đ": "d", "ð": "d", "ı": "i", "ł": "l", "ø": "o"}
@@ -25,9 +26,10 @@ def fold(text: str) -> str:
     if text.isascii():
         return " ".join(_WORD.findall(text.lower()))
     text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).casefold()
-    text = unicodedata.normalize("NFD", text)
-    text = "".join(char for char in text if not unicodedata.combining(char))
-    return " ".join(_WORD.findall(text.translate(_STROKES)))
+    text = _MARKS.sub("", unicodedata.normalize("NFD", text)).translate(_STROKES)
+    if not text.isascii():
+        text = "".join(char for char in text if not unicodedata.combining(char))
+    return " ".join(_WORD.findall(text))
 
 
 def contains_words(folded_text: str, folded_phrase: str) -> bool:

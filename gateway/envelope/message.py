@@ -37,11 +37,11 @@ class Message:
         self.header_size, self.body_offset = _split(raw)
         self.header = bytes(raw[: min(self.header_size, HEADER_MAX + 1024)])
         self.fields, problems = locate(self.header)
-        self.problems = problems + _duplicates(self.fields)
+        self.problems = problems + self._duplicates()
         self.author: Mailbox | None = None
         self.author_name = ""
         try:
-            self.author, self.author_name = author_of(self.fields)
+            self.author, self.author_name = author_of(self.all(b"from"))
         except AuthorError as error:
             self.problems = (*self.problems, f"From: {error}")
         if self.author and any(a.lower() != str(self.author).lower() for a in _ADDRESS.findall(self.author_name)):
@@ -76,6 +76,13 @@ class Message:
         field = self.first(name)
         return decode_text(field.value) if field else ""
 
+    def _duplicates(self) -> tuple[str, ...]:
+        """Fields that RFC 5322 §3.6 and RFC 2045 allow once but that come more often (From is named by author_of)."""
+        if len(self._index) == len(self.fields):
+            return ()
+        counts = ((name, len(self.all(name))) for name in SINGLE_FIELDS if name != b"from")
+        return tuple(f"{count} {name.decode().title()} fields" for name, count in counts if count > 1)
+
     @property
     def subject(self) -> str:
         return self.text(b"subject")
@@ -107,9 +114,3 @@ def _split(raw: Octets) -> tuple[int, int]:
     return (len(raw), len(raw)) if end < 0 else (end + 2, end + 4)
 
 
-def _duplicates(fields: tuple[Field, ...]) -> tuple[str, ...]:
-    """Fields that RFC 5322 §3.6 and RFC 2045 allow once but that come more often (From is named by author_of)."""
-    seen: dict[bytes, int] = {}
-    for field in fields:
-        seen[field.key] = seen.get(field.key, 0) + 1
-    return tuple(f"{seen[n]} {n.decode().title()} fields" for n in SINGLE_FIELDS if n != b"from" and seen.get(n, 0) > 1)

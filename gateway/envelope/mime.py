@@ -20,6 +20,7 @@ DEPTH_MAX = 50
 PARTS_MAX = 1000
 PART_HEADER_MAX = 64 * 1024  # octets
 BOUNDARY_MAX = 200  # octets; RFC 2046 §5.1.1 allows 70
+STRANGERS_MAX = 1000  # lines of one message that begin like a boundary; then they are looked for in another way
 
 _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}")  # RFC 6838 §4.2
 _IDENTITY = ("", "7bit", "8bit", "binary")
@@ -89,15 +90,17 @@ class _Walk:
         self.problems: list[str] = []
         self.parts = 0
         self.enclosing = 0  # attached messages that are open
-        self.boundaries: list[bytes] = []
-        self.pattern: re.Pattern[bytes] | None = None
+        self.boundaries: list[bytes] = []  # of the open multiparts
+        self.strangers = 0  # lines that began like a boundary and were none
+        self.pattern: re.Pattern[bytes] | None = None  # finds all of them at once; made for a message full of strangers
 
     def part(self, fields: Iterable[Field], default: str = "text/plain") -> Part:
         """Read the MIME fields of an entity; the first of a name counts."""
         values: dict[bytes, bytes] = {}
         for field in fields:
-            if field.key.startswith(b"content-"):
-                values.setdefault(field.key, field.value)
+            key = field.key
+            if key.startswith(b"content-"):
+                values.setdefault(key, field.value)
         media, parameters = parse(values.get(b"content-type", b""))
         disposition, others = parse(values.get(b"content-disposition", b""))
         encoding = values.get(b"content-transfer-encoding", b"").decode("ascii", "replace").strip().lower()
@@ -165,9 +168,7 @@ class _Walk:
 
     def open(self, boundaries: list[bytes]) -> None:
         self.boundaries = boundaries
-        if boundaries:  # the innermost first: where one boundary is used twice, the line belongs to it
-            choices = b"|".join(re.escape(boundary) for boundary in reversed(boundaries))
-            self.pattern = re.compile(rb"\r\n--(%s)(--)?[ \t]*(?=\r\n|\Z)" % choices)
+        self.pattern = None
 
     def delimiter(self, start: int, limit: int | None = None) -> Delimiter:
         """The next line that is a boundary of an open multipart; the line break before it belongs to it (RFC 2046 §5.1.1).
@@ -175,8 +176,49 @@ class _Walk:
         The search begins at the line break before `start`, so that an empty entity is seen.
         """
         end = len(self.raw) if limit is None else limit
-        match = self.pattern.search(self.raw, max(0, start - 2), end) if self.boundaries and self.pattern else None
+        nothing = Delimiter(end, end, -1, True)
+        if not self.boundaries:
+            return nothing
+        common = b"\r\n--" + _common_start(self.boundaries)
+        position = max(0, start - 2)
+        while self.strangers < STRANGERS_MAX:
+            position = self.raw.find(common, position, end)
+            if position < 0:
+                return nothing
+            if found := self.boundary_line(position, end):
+                return found
+            self.strangers += 1
+            position += 2
+        return self.search(position, end) or nothing
+
+    def boundary_line(self, start: int, end: int) -> Delimiter | None:
+        """The boundary line whose line break is at `start`; None when it is another line."""
+        stop = self.raw.find(b"\r\n", start + 2, end)
+        stop = end if stop < 0 else stop
+        line = self.raw[start + 4 : stop]
+        for level in range(len(self.boundaries) - 1, -1, -1):  # the innermost first
+            boundary = self.boundaries[level]
+            if line.startswith(boundary):
+                rest = line[len(boundary) :].rstrip(b" \t")
+                if rest in (b"", b"--"):
+                    return Delimiter(start, min(stop + 2, len(self.raw)), level, rest == b"--")
+        return None
+
+    def search(self, start: int, end: int) -> Delimiter | None:
+        """The same by a regular expression: dear to make, but then the lines of a hostile message cost next to nothing."""
+        if self.pattern is None:
+            choices = b"|".join(re.escape(boundary) for boundary in reversed(self.boundaries))
+            self.pattern = re.compile(rb"\r\n--(%s)(--)?[ \t]*(?=\r\n|\Z)" % choices)
+        match = self.pattern.search(self.raw, start, end)
         if match is None:
-            return Delimiter(end, end, -1, True)
+            return None
         level = max(level for level, boundary in enumerate(self.boundaries) if boundary == match[1])
         return Delimiter(match.start(), min(match.end() + 2, len(self.raw)), level, match[2] is not None)
+
+
+def _common_start(boundaries: list[bytes]) -> bytes:
+    """The octets with which all of them begin."""
+    first, last = min(boundaries), max(boundaries)
+    length = next((at for at, octet in enumerate(first) if last[at : at + 1] != bytes((octet,))), len(first))
+    return first[:length]
+

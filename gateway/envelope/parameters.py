@@ -33,6 +33,8 @@ def parse(value: bytes) -> tuple[str, dict[str, str]]:
     Sections are joined in their order (RFC 2231 §3); a percent-encoded parameter wins over a plain one of its name.
     Raises TooManyParameters.
     """
+    if not value:
+        return "", {}
     text = value.replace(b"\r\n", b"").decode("utf-8", "replace")
     first, _, rest = text.partition(";")
     plain: dict[str, str] = {}
@@ -40,16 +42,20 @@ def parse(value: bytes) -> tuple[str, dict[str, str]]:
     for count, (name, content) in enumerate(_pairs(rest), 1):
         if count > PARAMETERS_MAX:
             raise TooManyParameters(f"more than {PARAMETERS_MAX} MIME parameters")
-        section = _SECTION.match(name)
+        section = _SECTION.match(name) if "*" in name else None
         if section is None or (section[2] is None and section[3] is None):
             plain.setdefault(name, _decoded(content))
         else:
             sections.setdefault(section[1], {}).setdefault(int(section[2] or 0), (content, bool(section[3])))
-    return first.strip().lower(), plain | {name: _join(pieces) for name, pieces in sections.items()}
+    for name, pieces in sections.items():
+        plain[name] = _join(pieces)
+    return first.strip().lower(), plain
 
 
 def file_name(text: str) -> str:
     """A file name fit to be shown and stored: no path, no controls, no marks that turn the writing direction, NFC."""
+    if not text:
+        return ""
     name = re.split(r"[/\\]", _UNSAFE.sub("", text).rstrip("/\\"))[-1].strip()
     return unicodedata.normalize("NFC", name[:NAME_MAX])
 
@@ -75,7 +81,7 @@ def _unquote(text: str) -> str:
         return text
     closing = _QUOTED_REST.match(text, 1)
     inner = text[1 : closing.end() - 1] if closing else text[1:]
-    return re.sub(r"\\(.)", r"\1", inner, flags=re.S)
+    return re.sub(r"\\(.)", r"\1", inner, flags=re.S) if "\\" in inner else inner
 
 
 def _decoded(text: str) -> str:

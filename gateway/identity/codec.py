@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import date
 from typing import Any
 
@@ -14,13 +13,28 @@ _DATES = ("valid_from", "valid_until")
 
 def plain_identity(identity: Identity) -> dict[str, Any]:
     """A dict of strings, numbers, booleans, None, lists and dicts; dates as `2026-12-01`."""
-    result: dict[str, Any] = _plain(asdict(identity))
-    return result
+    author, unit, holding = identity.author, identity.unit, identity.holding
+    return {
+        "author": {"local_part": author.local_part, "domain": author.domain} if author else None,
+        "author_name": identity.author_name,
+        "level": identity.level.value,
+        "level_reason": identity.level_reason,
+        "level_pending": identity.level_pending,
+        "provider": identity.provider.value,
+        "provider_reason": identity.provider_reason,
+        "unit": _plain_unit(unit) if unit else None,
+        "holding": _plain_holding(holding) if holding else None,
+        "proposals": list(identity.proposals),
+    }
 
 
 def plain_submission(submission: Submission) -> dict[str, Any]:
-    result: dict[str, Any] = _plain(asdict(submission))
-    return result
+    return {
+        "is_administrative": submission.is_administrative,
+        "reasons": list(submission.reasons),
+        "document_numbers": list(submission.document_numbers),
+        "document_kind": submission.document_kind,
+    }
 
 
 def identity_from_plain(data: dict[str, Any]) -> Identity:
@@ -45,14 +59,34 @@ def submission_from_plain(data: dict[str, Any]) -> Submission:
     )
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, date):
-        return value.isoformat()
-    return str(value) if isinstance(value, str) else value  # words of an enumeration as plain strings
+def _plain_unit(unit: Unit) -> dict[str, Any]:
+    return {
+        "id": unit.id,
+        "name": unit.name,
+        "kind": unit.kind,
+        "parent": unit.parent,
+        "valid_from": _plain_date(unit.valid_from),
+        "valid_until": _plain_date(unit.valid_until),
+        "successor": unit.successor,
+        "contact": unit.contact,
+        "line": unit.line,
+    }
+
+
+def _plain_holding(holding: Holding) -> dict[str, Any]:
+    return {
+        "pattern": holding.pattern,
+        "unit_id": holding.unit_id,
+        "function": holding.function,
+        "valid_from": _plain_date(holding.valid_from),
+        "valid_until": _plain_date(holding.valid_until),
+        "note": holding.note,
+        "line": holding.line,
+    }
+
+
+def _plain_date(day: date | None) -> str | None:
+    return day.isoformat() if day else None
 
 
 def _dated(data: dict[str, Any]) -> dict[str, Any]:

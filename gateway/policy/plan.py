@@ -77,7 +77,5 @@ def _group(
 ) -> Group:
     relay, generation = sample
     fields = trace + tag_fields(relay, identity, transaction_id, generation)
-    if relay.subject_prefix:
-        subject, replaced = prefixed_subject(message, relay.subject_prefix)
-        fields, drop = fields + subject, [*drop, *replaced]
-    return Group(relay.route, paths, fields, tuple(drop), altered=bool(relay.subject_prefix))
+    subject, replaced = prefixed_subject(message, relay.subject_prefix) if relay.subject_prefix else (b"", [])
+    return Group(relay.route, paths, fields + subject, (*drop, *replaced), altered=bool(subject))

@@ -9,6 +9,7 @@ from typing import Any
 from gateway.envelope.transaction import ForwardPath, Transaction
 from gateway.identity.identity import Identity
 from gateway.policy.decision import Decision, Hold
+from gateway.policy.tags import forged_fields
 from gateway.quarantine.entry import Entry, State
 
 
@@ -19,11 +20,13 @@ def admit(
     *,
     digest: str,
     evidence: Callable[[], dict[str, Any]],
+    authserv_id: str,
     route: str = "main",
 ) -> Entry | None:
     """One pending entry for all held recipients of the transaction; None when none is held.
 
-    `evidence` gives the plain form of the evidence, and is asked only when something is held.
+    `evidence` gives the plain form of the evidence, and is asked only when something is held. The places of fields that
+    only we may write are kept with it, as "forged": a release leaves them out (safety S-27, S-28).
     Several rules may hold: the entry carries the first one's reason and the longest retention.
     """
     held = [
@@ -54,6 +57,6 @@ def admit(
         level=identity.level.value,
         provider=identity.provider.value,
         generation=first.generation,
-        evidence=evidence(),
+        evidence={**evidence(), "forged": [(f.start, f.end) for f in forged_fields(transaction.message, authserv_id)]},
         trace=[asdict(step) for step in first.trace],
     )

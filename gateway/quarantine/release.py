@@ -1,4 +1,4 @@
-"""What a release puts back on its way: the octets as received, to those it was held for and to nobody else."""
+"""What a release puts back on its way: the octets as received, less forged fields, to those it was held for only."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ class Reinjection:
     recipients: tuple[ForwardPath, ...]
     route: str
     digest: str  # of the blob: the octets as received (safety R-16)
+    drop: tuple[tuple[int, int], ...] = ()  # ranges of it that are forged fields (safety S-27, S-28)
 
 
 def reinjection(entry: Entry) -> Reinjection:
@@ -34,4 +35,5 @@ def reinjection(entry: Entry) -> Reinjection:
         recipients=entry.recipients,
         route=entry.route,
         digest=entry.digest,
+        drop=tuple((start, end) for start, end in entry.evidence.get("forged", ())),
     )

@@ -20,7 +20,7 @@ from gateway.policy.parse import PolicySet, digest_of
 from gateway.policy.problem import Problem
 from gateway.reloader.directory import Stamps, read_directory, replace_file, stamps, unreadable
 from gateway.reloader.generations import Generations
-from gateway.responder.template import check_template
+from gateway.reloader.inspection import template_problems
 
 QUIET: Final = 0.5  # seconds without a change before the watch reads
 LOOK_AGAIN: Final = 60_000  # milliseconds
@@ -94,7 +94,7 @@ class Reloader:
             metrics.policy_reloads.labels("unchanged").inc()
             return self.problems
         policy, found = check(files, now=self._clock())
-        problems = sorted([*problems, *found, *self._gone(files), *_template_problems(files)])
+        problems = sorted([*problems, *found, *self._gone(files), *template_problems(files)])
         if policy is None or _errors(problems):
             return self._refuse(problems)
         try:
@@ -172,7 +172,3 @@ class Reloader:
 
 def _errors(problems: list[Problem]) -> list[Problem]:
     return [problem for problem in problems if problem.severity == "error"]
-
-
-def _template_problems(files: Mapping[str, str]) -> list[Problem]:
-    return [problem for name, text in files.items() if name.endswith(".j2") for problem in check_template(text, name)]

@@ -85,6 +85,7 @@ def release(connection: Connection, entry_id: str, who: str, now: datetime) -> E
         parameters=again.parameters,
         recipients=again.recipients,
         digest=again.digest,
+        drop=again.drop,
     )
     connection.execute(insert(outbox), outgoing_row(outgoing, OutState.DUE, now))
     return entry

@@ -148,7 +148,7 @@ def _listening(port: int) -> set[str]:
 
 def _environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
-    return {**kept, "PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8", "COLUMNS": "200", "LANG": "en_US.UTF-8"}
+    return {**kept, "PYTHONPATH": str(ROOT), "LC_ALL": "en_US.UTF-8", "COLUMNS": "200"}
 
 
 def prepared(

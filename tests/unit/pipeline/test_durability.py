@@ -17,7 +17,8 @@ from gateway.settings import Settings
 from gateway.store.sqlite import SqliteStore
 from tests.support.dns_server import SERVFAIL
 from tests.support.node import OFFICE, SENDER, Gateway, gateway, id_of, opened, stuffed
-from tests.support.sink import Act, Script as SinkScript, Sink, running
+from tests.support.sink import Act, Sink, running
+from tests.support.sink import Script as SinkScript
 
 INSPECTORS = "thanhtra.phong@longan.edu.vn"
 HOLD = {
@@ -101,14 +102,14 @@ async def _closed(gate: Gateway) -> None:
 
 
 class Faults:
-    """Fails at the store's marked points whose name begins so, while it is told to."""
+    """Fails at the store's marked points whose name holds the word, while it is told to."""
 
     def __init__(self) -> None:
         self.at = ""
         self.error: Callable[[], OSError] = lambda: OSError(errno.ENOSPC, "No space left on device")
 
     def __call__(self, point: str) -> None:
-        if self.at and point.startswith(self.at):
+        if self.at and self.at in point:
             raise self.error()
 
 
@@ -150,7 +151,7 @@ async def test_no_250_for_held_mail_without_a_store(
 async def test_relayed_mail_is_250_even_if_the_register_fails(tmp_path: Path, faults: Faults) -> None:
     """DESIGN §5: after the receiving server's 250 the client must hear it; the record goes to the spill file."""
     async with gateway(tmp_path) as gate:
-        faults.at = "commit"
+        faults.at = "before commit"
         reply = await gate.send(MESSAGE)
         assert reply.startswith("250 ")
         assert len(gate.sink.taken) == 1
@@ -164,7 +165,7 @@ async def test_relayed_mail_is_250_even_if_the_register_fails(tmp_path: Path, fa
 async def test_held_mail_whose_commit_fails_gets_no_250(tmp_path: Path, faults: Faults) -> None:
     """F-27, R-1: the entry could not be committed."""
     async with gateway(tmp_path, overlay=HOLD) as gate:
-        faults.at = "commit"
+        faults.at = "before commit"
         assert (await gate.send(MESSAGE, recipients=(INSPECTORS,)))[:3] in ("451", "452")
         faults.at = ""
         assert not [entry for entry in await gate.entries() if entry.state is State.HELD]
@@ -179,7 +180,7 @@ async def test_held_mail_whose_settlement_fails_is_held_from_the_spill(
 
         async def prepare_then_break(self: SqliteStore, *arguments: object) -> None:
             await prepare(self, *arguments)  # type: ignore[arg-type]
-            faults.at = "commit"
+            faults.at = "before commit"
 
         monkeypatch.setattr(SqliteStore, "prepare", prepare_then_break)
         reply = await gate.send(MESSAGE, recipients=(INSPECTORS,))
