@@ -1,5 +1,5 @@
 """Workers killed under load: whatever got 250 is with the receiving server or in the quarantine, and in the register
-(safety R-1, R-2, F-33 K1 … K8)."""
+(safety R-1, R-2, F-33 K1 … K8, F-39)."""
 
 from __future__ import annotations
 
@@ -78,17 +78,16 @@ async def _kill_workers(gate: GatewayProcess, dice: random.Random) -> int:
 
 async def test_nothing_that_got_250_is_lost(tmp_path: Path) -> None:
     async with running(Sink()) as sink, DnsServer({}) as dns:
-        gate = prepared(tmp_path, sink.port, dns.address, overlay=OVERLAY, more="")
+        gate = prepared(tmp_path, sink.port, dns.address, overlay=OVERLAY)
         try:
             await asyncio.to_thread(gate.start)
             load = Load(gate)
             until = asyncio.get_running_loop().time() + SECONDS
-            killed, *_ = await asyncio.gather(
-                _kill_workers(gate, random.Random(1077)), *(load.client(until) for _ in range(8))
-            )
+            clients = asyncio.gather(*(load.client(until) for _ in range(8)))
+            killed = await _kill_workers(gate, random.Random(1077))
             assert killed >= KILLS - 2
-            status = await asyncio.to_thread(gate.stop)
-            assert status == 0
+            assert await asyncio.to_thread(gate.stop) == 0, "F-39: SIGTERM under load"
+            await clients
             delivered = [int(found[1]) for taken in sink.taken if (found := _TOKEN.search(taken.content))]
             held = await asyncio.to_thread(gate.json, "quarantine", "list", "--all", "--limit", "100000")
             records = await asyncio.to_thread(gate.json, "register", "search", "--limit", "100000")

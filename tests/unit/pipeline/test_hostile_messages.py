@@ -43,9 +43,7 @@ FROMS = {
     "idn": "lan@gmailً.com".encode(),
 }
 BODIES = {
-    "nested": b"".join(
-        b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(400)
-    ),
+    "nested": b"".join(b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(400)),
     "parameters": b"Content-Type: text/plain;"
     + b";".join(b"\r\n name*%d*=%%41" % n for n in range(2000))
     + b"\r\n\r\nx\r\n",
@@ -61,20 +59,19 @@ BODIES = {
 }
 
 
-@pytest.fixture(scope="module")
-def loop_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("hostile")
-
-
 @pytest.fixture
 async def gate(tmp_path: Path) -> AsyncIterator[Gateway]:
     async with gateway(tmp_path, zone=GMAIL, overlay=OVERLAY) as opened:
         yield opened
 
 
-def message(*, sender: bytes = b"Lan <lan@gmail.com>", subject: bytes = b"Bao cao so 1/BC-TH", rest: bytes = b"") -> bytes:
+def message(
+    *, sender: bytes = b"Lan <lan@gmail.com>", subject: bytes = b"Bao cao so 1/BC-TH", rest: bytes = b""
+) -> bytes:
     date = format_datetime(app.utc_now()).encode()
-    head = b"From: " + sender + b"\r\nTo: <vanthu@longan.edu.vn>\r\nDate: " + date + b"\r\nSubject: " + subject + b"\r\n"
+    head = (
+        b"From: " + sender + b"\r\nTo: <vanthu@longan.edu.vn>\r\nDate: " + date + b"\r\nSubject: " + subject + b"\r\n"
+    )
     return head + (rest or b"\r\nxin gui\r\n")
 
 
@@ -99,7 +96,6 @@ async def goes_all_ways(gate: Gateway, raw: bytes) -> None:
     assert "outbox failed" not in await gate.counts()
     for taken in gate.sink.taken:
         assert b"\r\nBcc:" not in taken.content
-        assert b"49" not in taken.content.partition(b"\r\n\r\n")[2].partition(b"{{7*7}}")[0][:0]
 
 
 @pytest.mark.parametrize("subject", SUBJECTS.values(), ids=SUBJECTS)
