@@ -112,5 +112,3 @@ def _split(raw: Octets) -> tuple[int, int]:
         return 0, 2
     end = raw.find(b"\r\n\r\n", 0)  # an mmap would search from its file position
     return (len(raw), len(raw)) if end < 0 else (end + 2, end + 4)
-
-

@@ -221,4 +221,3 @@ def _common_start(boundaries: list[bytes]) -> bytes:
     first, last = min(boundaries), max(boundaries)
     length = next((at for at, octet in enumerate(first) if last[at : at + 1] != bytes((octet,))), len(first))
     return first[:length]
-

@@ -22,6 +22,8 @@ from gateway.evidence.result import Evidence, MethodResult
 
 _library: Any = library  # untyped
 
+Properties = tuple[tuple[str, str], ...]
+
 NAME = "Authentication-Results"
 READ_MAX = 8 * 1024  # octets of a stranger's field that are read
 REASON_MAX = 120  # characters
@@ -42,12 +44,24 @@ def write(evidence: Evidence, authserv_id: str) -> bytes:
     """The field for this evidence, folded, CRLF included. Raises ValueError for an authserv-id that is no host name."""
     if not _ID.match(authserv_id):
         raise ValueError(f"authserv-id {authserv_id!r} is not a host name")
-    results = [_clause(result) for result in evidence.results]
+    results = [_text(one.method, one.result, one.reason, one.properties) for one in evidence.results]
     header = _library.AuthenticationResultsHeader(authserv_id=authserv_id, results=results)
     return make_field(NAME, header.header_value())
 
 
-def _clause(result: MethodResult) -> Any:
+def _text(method: str, result: str, reason: str, properties: Properties) -> str:
+    """One result as text. Senders come again, so it is remembered; but header.b is new in every message."""
+    return (_clause if method == "dkim" else _known_clause)(method, result, reason, properties)
+
+
+def _clause(method: str, result: str, reason: str, properties: Properties) -> str:
+    return str(_written(MethodResult(method, result, reason, properties)))
+
+
+_known_clause = lru_cache(maxsize=1024)(_clause)
+
+
+def _written(result: MethodResult) -> Any:
     """One result as authres writes it; properties that do not come back as they were given are dropped."""
     properties = [(name, safe) for name, value in result.properties if (safe := _safe(name, value))]
     clause = _build(result, properties)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from ipaddress import IPv4Address, IPv6Address
 
 from gateway.evidence.names import is_askable
 from gateway.evidence.result import MethodResult
-from gateway.evidence.zone import Question, QuestionType, Zone
+from gateway.evidence.zone import Question, QuestionType, Record, Zone
 
 NAMES_MAX = 10
 
@@ -33,13 +34,17 @@ def verify(address: Address, zone: Zone) -> MethodResult | None:
     kind: QuestionType = "A" if address.version == 4 else "AAAA"
     answers = [zone.get(Question(name, kind)) for name in names]
     for name, forward in zip(names, answers, strict=True):
-        if forward is not None and str(address) in map(_canonical, forward.records):
+        if forward is not None and _is_among(str(address), forward.records):
             return MethodResult("iprev", "pass", "", properties, (("name", name),))
     if any(forward is None for forward in answers):
         return None
     if any(forward is not None and forward.is_error for forward in answers):
         return MethodResult("iprev", "temperror", "DNS error for a name of the client", properties)
     return MethodResult("iprev", "fail", "no name of the client leads back to it", properties)
+
+
+def _is_among(address: str, records: Collection[Record]) -> bool:
+    return address in records or address in map(_canonical, records)
 
 
 def _canonical(record: object) -> str:

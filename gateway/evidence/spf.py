@@ -61,7 +61,7 @@ def check(
     if not has_record(answer.records):
         return MethodResult("spf", "none", "no SPF record", properties, facts)
     try:
-        query = Query(zone, str(client), identity, helo, receiver, int(now.timestamp()))
+        query = Query(zone, client, identity, helo, receiver, int(now.timestamp()))
         result, _, text = query.check()
         explanation = query.explanation() if result == "fail" else ""
     except Missing:

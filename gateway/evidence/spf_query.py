@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
+from collections.abc import Iterable
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING, Any
 
 import spf
@@ -19,6 +21,8 @@ else:
 
 QUERIES_MAX = 60  # of one check; the limits of RFC 7208 §4.6.4 alone would allow 123 (safety S-19)
 PREFETCH_MAX = 10  # terms of one record that are asked for together
+
+CACHED = 4096  # terms, networks and addresses of records that are remembered as read
 
 _TERM = re.compile(
     r"[-+?~]?(include:|redirect=|exists:|a:|mx:|a(?=/|\Z)|mx(?=/|\Z))([^/%]*)(?:/[\d/]*)?\Z", re.IGNORECASE
@@ -37,7 +41,9 @@ class Query(_Query):  # type: ignore[misc]
     explanation's domain-spec, expanded, with the domain it stood in: it is fetched by explanation() for a fail only.
     """
 
-    def __init__(self, zone: Zone, address: str, sender: str, helo: str, receiver: str, now: int) -> None:
+    def __init__(
+        self, zone: Zone, address: IPv4Address | IPv6Address, sender: str, helo: str, receiver: str, now: int
+    ) -> None:
         super().__init__(i=address, s=sender, h=helo, receiver=receiver or "unknown", strict=True)
         self.t = str(now)
         self.zone = zone
@@ -46,6 +52,20 @@ class Query(_Query):  # type: ignore[misc]
         self.exp: tuple[str, str] | None = None
         self._records: list[tuple[str, str]] = []
         self._recursion = 0
+
+    def set_ip(self, address: IPv4Address | IPv6Address) -> None:
+        """The client, and the values of the macros c, i and v; pyspf would read it from text once more."""
+        if isinstance(address, IPv6Address):
+            address = address.ipv4_mapped or address
+        self.iplist = False
+        self.ipaddr = address
+        self.c = str(address)
+        if isinstance(address, IPv6Address):
+            self.A, self.v, self.cidrmax = "AAAA", "ip6", 128
+            self.i = ".".join(address.exploded.replace(":", "").upper())
+        else:
+            self.A, self.v, self.cidrmax = "A", "in-addr", 32
+            self.i = self.c
 
     # ---- answers ----------------------------------------------------------------------------------------------------
 
@@ -112,6 +132,21 @@ class Query(_Query):  # type: ignore[misc]
                 continue
         return valid
 
+    def validate_mechanism(self, mech: str) -> tuple[str, str, str, int, str]:
+        """Without macros a term means the same for every client of its kind, so it is read once."""
+        if "%" in mech or "%" in self.d:
+            term: tuple[str, str, str, int, str] = super().validate_mechanism(mech)
+            return term
+        return _validated(mech, self.d, self.v)
+
+    def cidrmatch(self, ipaddrs: Iterable[str], n: int) -> bool:
+        """Whether the client is in one of these networks of n bits. Raises spf.PermError."""
+        try:
+            networks = [_network(text, n) for text in ipaddrs]
+        except ValueError as error:
+            raise _spf.PermError(str(error)) from error
+        return any(self.ipaddr in network for network in networks)
+
     # ---- what is walked ---------------------------------------------------------------------------------------------
 
     def check1(self, record: str, domain: str, recursion: int) -> tuple[str, int, str]:
@@ -167,9 +202,31 @@ def _records(qtype: QuestionType, records: Any) -> list[Any]:
     return texts if qtype == "PTR" else [text for text in texts if _is_address(text)]
 
 
+@lru_cache(maxsize=CACHED)
+def _validated(mech: str, domain: str, version: str) -> tuple[str, str, str, int, str]:
+    """A term without macros, as it stands in the record of a domain: what pyspf gives. Raises spf.PermError."""
+    query = _BARE[version]
+    query.d = domain
+    term: tuple[str, str, str, int, str] = query.validate_mechanism(mech)
+    return term
+
+
+_BARE = {
+    query.v: query
+    for query in (_spf.query(i=i, s="a@example.vn", h="example.vn") for i in ("192.0.2.1", "2001:db8::1"))
+}
+
+
+@lru_cache(maxsize=CACHED)
+def _network(text: str, bits: int) -> IPv4Network | IPv6Network:
+    """The network of so many bits around an address. Raises ValueError."""
+    return ip_network(text).supernet(new_prefix=bits)
+
+
+@lru_cache(maxsize=CACHED)
 def _is_address(text: str) -> bool:
     try:
-        ipaddress.ip_address(text)
+        ip_address(text)
     except ValueError:
         return False
     return True

@@ -34,6 +34,8 @@ _DASHES = str.maketrans({"–": "-", "—": "-", "‑": "-", "‐": "-", "−": 
 _CITING = ("theo", "can cu", "ve", "tra loi", "phuc dap", "thuc hien", "lien quan", "trong", "tai", "hoi")
 _NAMING = ("so", "cong van", "cv", "van ban", "quyet dinh", "thong bao", "ke hoach", "huong dan", "thong tu",
            "nghi dinh", "chi thi", "noi dung", "den", "tinh than", "yeu cau", "cua")  # fmt: skip
+_CITING_ENDS = tuple(f" {word}" for word in _CITING)
+_NAMING_ENDS = tuple(f" {word}" for word in _NAMING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,7 @@ def _is_cited(before: str) -> bool:
     """Whether the words before a number make it another document's: "theo Công văn số", "trả lời"."""
     words = f" {fold(before[-60:])}"
     while True:
-        naming = next((word for word in _NAMING if words.endswith(" " + word)), None)
+        naming = next((end for end in _NAMING_ENDS if words.endswith(end)), None)
         if naming is None:
-            return words.endswith(tuple(" " + word for word in _CITING))
-        words = words[: -len(naming) - 1]
+            return words.endswith(_CITING_ENDS)
+        words = words[: -len(naming)]

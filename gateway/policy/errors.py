@@ -65,7 +65,7 @@ def validate(model: type[M], document: Document) -> M | None:
         return model.model_validate(document.data)
     except ValidationError as error:
         for one in error.errors(include_url=False):
-            path, rest = _path(document, one["loc"])
+            path, rest = locate(document, one["loc"])
             if not any(path in (key, key[:-1]) for key in empty):  # said already, in better words
                 document.problems.append(_problem(model, document, path, rest, one))
         return None
@@ -85,7 +85,7 @@ def _empty(data: object, path: Path) -> Iterable[Path]:
             yield from _empty(value, (*path, key))
 
 
-def _path(document: Document, location: tuple[str | int, ...]) -> tuple[Path, Path]:
+def locate(document: Document, location: tuple[str | int, ...]) -> tuple[Path, Path]:
     """The part of an error's location that is in the file, and the part that is not.
 
     Names of union members (in angle brackets), and the index 0 of a single value read as a list, are in the location

@@ -32,6 +32,12 @@ def lint_rules(model: PolicyModel, document: Document, known: Known) -> Iterator
     yield from _order(model, document)
 
 
+def lint_names(model: PolicyModel, document: Document, known: Known) -> Iterator[Problem]:
+    """What the rules name and the set does not have; all that can be said of a policy that has errors elsewhere."""
+    for i, rule in enumerate(model.rules):
+        yield from _references(rule, ("rules", i), model, document, known)
+
+
 def _order(model: PolicyModel, document: Document) -> Iterator[Problem]:
     first_of: dict[str, int] = {}
     for i, rule in enumerate(model.rules):

@@ -18,11 +18,12 @@ from gateway.policy.build import build_route, build_rules
 from gateway.policy.directive import Directive
 from gateway.policy.errors import validate
 from gateway.policy.lint import Known, lint_directives, lint_policy
-from gateway.policy.lint_rules import lint_rules
+from gateway.policy.lint_rules import lint_names, lint_rules
 from gateway.policy.match import Setting
 from gateway.policy.places import Document, read_yaml
 from gateway.policy.policyset import PolicySet
 from gateway.policy.problem import Problem
+from gateway.policy.salvage import salvage
 from gateway.policy.schema import PolicyModel
 from gateway.policy.schema_directive import DirectiveModel
 from gateway.policy.tables import read_free_providers, read_mailboxes, read_units
@@ -129,6 +130,8 @@ def _policy(files: Mapping[str, str], known: Known, problems: list[Problem]) -> 
     if model:
         problems += lint_policy(model, document)
         problems += lint_rules(model, document, known)
+    elif rest := salvage(document):
+        problems += (problem for problem in lint_names(rest, document, known) if problem not in problems)
     return model
 
 

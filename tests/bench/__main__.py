@@ -91,7 +91,8 @@ def configure(folder: Path, door: int, sink: int, dns: str, workers: int) -> Non
     assert route in text
     policy.write_text(text.replace(route, route.replace("10025", str(sink))), encoding="utf-8")
     (folder / "gateway.toml").write_text(
-        f'workers = {workers}\n[smtp]\nlisten = ["127.0.0.1:{door}"]\nproxy_from = ["127.0.0.0/8"]\nexempt = ["127.0.0.0/8", "203.0.113.0/24"]\n'
+        f'workers = {workers}\n[smtp]\nlisten = ["127.0.0.1:{door}"]\n'
+        f'proxy_from = ["127.0.0.0/8"]\nexempt = ["127.0.0.0/8", "203.0.113.0/24"]\n'
         f'[dns]\nnameservers = ["{dns}"]\n[http]\nlisten = "127.0.0.1:{free_port()}"\n'
     )
 

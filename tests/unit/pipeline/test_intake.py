@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Collection, Mapping
 from email.utils import format_datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ from gateway import app, pipeline
 from gateway.envelope.address import parse_mailbox
 from gateway.envelope.message import Message
 from gateway.evidence.result import Evidence
-from gateway.evidence.zone import NODATA, Answer, Question
+from gateway.evidence.zone import NODATA, Answer, Question, found
 from tests.support.node import OFFICE, SENDER, Gateway, gateway, id_of
 from tests.support.sink import Sink
 from tests.support.zones import transaction
@@ -137,7 +138,7 @@ async def test_an_endless_chain_of_questions_ends() -> None:
     """F-21: SPF redirects that never end; the number of rounds is bounded."""
     names = [f"r{n}.longan.edu.vn" for n in range(60)]
     chain = {
-        Question(name, "TXT"): Answer(NODATA.outcome.ANSWER, (f"v=spf1 redirect={after}".encode(),))
+        Question(name, "TXT"): found(f"v=spf1 redirect={after}".encode())
         for name, after in zip(["longan.edu.vn", *names], [*names, "longan.edu.vn"], strict=True)
     }
     resolver = Deaf(chain)
@@ -148,10 +149,10 @@ async def test_an_endless_chain_of_questions_ends() -> None:
 
 async def test_large_messages_are_judged_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     """F-38: the event loop stays free while a large message is hashed and read."""
-    loop_thread = __import__("threading").current_thread()
+    loop_thread = threading.current_thread()
 
     def where() -> bool:
-        return __import__("threading").current_thread() is loop_thread
+        return threading.current_thread() is loop_thread
 
     small, large = Message(MESSAGE), Message(MESSAGE + b"x\r\n" * pipeline.THREAD_ABOVE)
     assert await pipeline.off_loop(small, where)
@@ -163,8 +164,8 @@ async def test_large_messages_are_judged_in_a_thread(monkeypatch: pytest.MonkeyP
 
 def submission(to: str = "vanthu@longan.edu.vn", extra: str = "") -> bytes:
     date = format_datetime(app.utc_now())
-    head = f"From: Lê Thị Hoa <lethihoa@gmail.com>\r\nTo: <{to}>\r\nDate: {date}\r\nSubject: Bao cao so 1/BC-TH\r\n"
-    return (head.replace("Lê Thị Hoa", "Le Thi Hoa") + extra + "\r\nxin gui\r\n").encode()
+    head = f"From: Le Thi Hoa <lethihoa@gmail.com>\r\nTo: <{to}>\r\nDate: {date}\r\nSubject: Bao cao so 1/BC-TH\r\n"
+    return (head + extra + "\r\nxin gui\r\n").encode()
 
 
 @pytest.mark.parametrize(
