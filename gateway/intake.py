@@ -76,7 +76,7 @@ class Transit:
             self.paths.append(path)
         else:
             verb: maillog.Verb = "deferred" if reply.is_temporary else "refused"
-            metrics.fates.labels(verb).inc()
+            metrics.child(metrics.fates, verb).inc()
             maillog.fate(verb, self.id, recipient=str(path.mailbox), reply=str(reply), client=str(self.client.address))
         return reply
 
@@ -93,7 +93,7 @@ class Transit:
                 await self.abandon()
             else:
                 self._reply = (await self._answer(message, digest.hexdigest())).with_id(self.id)
-        metrics.messages.labels(f"{self._reply.code // 100}yz").inc()
+        metrics.child(metrics.messages, f"{self._reply.code // 100}yz").inc()
         return self._reply
 
     async def _answer(self, message: Message, digest: str) -> Reply:

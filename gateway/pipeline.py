@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 from gateway import maillog, metrics
 from gateway.envelope.message import Message
@@ -23,13 +23,12 @@ from gateway.evidence.authres import write as authentication_results
 from gateway.evidence.result import Evidence
 from gateway.evidence.zone import Answer, Layered, Outcome, Question
 from gateway.notices import Notices
-from gateway.policy.decision import Discard, Disposition, Hold, Refuse, Relay
 from gateway.policy.judge import Judgement, judge
 from gateway.policy.parse import PolicySet
-from gateway.policy.plan import Group, groups, onward
+from gateway.policy.plan import Group, groups
 from gateway.ports import Delivery, Downstream, Outgoing, OutgoingKind, Resolver, Session, Settlement, Store, StoreError
 from gateway.quarantine.admit import admit
-from gateway.register.compile import Fate, compile_record
+from gateway.register.compile import compile_record, fates_of
 from gateway.responder.seal import seal
 
 ROUNDS_MAX = 24  # of DNS questions for one message: SPF includes follow one another
@@ -169,11 +168,27 @@ async def _relay(world: World, passage: Passage, group: Group | None) -> Deliver
         if not reply.is_positive:
             await session.abandon()
             return Delivery(reply)
-    with metrics.downstream_seconds.labels("deliver").time():
+    if refusal := await _targets_refused(session, transaction, group):
+        await session.abandon()
+        return Delivery(refusal)
+    with metrics.child(metrics.downstream_seconds, "deliver").time():
         delivery = await session.deliver(group.paths, transaction.message.segments(group.prepend, group.drop))
     if delivery.unknown:
         maillog.event("unknown-outcome", id=transaction.id, note="may be delivered more than once")  # safety R-13
     return delivery
+
+
+async def _targets_refused(session: Session, transaction: Transaction, group: Group) -> Reply | None:
+    """Why the server does not take a mailbox that a rule named and the sender did not: never a 5yz of his (safety F-6)."""
+    named = {path.mailbox.key for path in transaction.forward_paths}
+    for path in group.paths:
+        if path.mailbox.key in named:
+            continue
+        reply = await session.rcpt(path)
+        if not reply.is_positive:
+            maillog.event("target-refused", id=transaction.id, recipient=str(path.mailbox), reply=str(reply))
+            return reply if reply.is_temporary else MISCONFIGURED
+    return None
 
 
 async def _take_back(store: Store, transaction_id: str, delivery: Delivery) -> None:
@@ -196,7 +211,8 @@ async def _settle(
 ) -> Reply:
     """Write the register, confirm what is held, queue the notice: one durable write before our 250."""
     transaction = passage.transaction
-    fates = _fates(judgement, {(item.route, path.mailbox.key) for item in queued for path in item.recipients})
+    waiting = {(item.route, path.mailbox.key) for item in queued for path in item.recipients}
+    fates = fates_of(judgement.decisions, waiting)
     notice, word = world.notices.prepare(transaction, evidence, judgement, passage.policy)
     record = await off_loop(
         transaction.message, compile_record, transaction, judgement.identity, judgement.submissions, fates,
@@ -215,7 +231,7 @@ async def _settle(
             return _refuse(transaction, judgement, error.reply)
     shown = "" if notice else word  # whether a queued notice goes out is the outbox's to tell, by the verb "replied"
     for fate in fates:
-        metrics.fates.labels(fate.verb).inc()
+        metrics.child(metrics.fates, fate.verb).inc()
         maillog.fate(
             fate.verb, transaction.id, recipient=fate.recipient, rule=fate.rule, reply=record.reply,
             unit=record.unit_id, level=record.level, provider=record.provider, notice=shown, size=record.size,
@@ -240,34 +256,11 @@ def _outgoing(world: World, passage: Passage, route: str, paths: Sequence[Forwar
     )
 
 
-def _fates(judgement: Judgement, queued: set[tuple[str, str]]) -> list[Fate]:
-    return [
-        Fate(str(path.mailbox), _verb(path, decision.disposition, queued), decision.rule)
-        for path, decision in judgement.decisions
-    ]
-
-
-def _verb(
-    path: ForwardPath, disposition: Disposition, queued: set[tuple[str, str]]
-) -> Literal["relayed", "held", "queued", "discarded", "refused"]:
-    """What became of a recipient; `queued` are routes and mailbox keys of what waits in the outbox."""
-    match disposition:
-        case Hold():
-            return "held"
-        case Discard():
-            return "discarded"
-        case Relay():
-            waits = any((disposition.route, target.mailbox.key) in queued for target in onward(path, disposition))
-            return "queued" if waits else "relayed"
-        case Refuse():
-            return "refused"
-
-
 def _refuse(transaction: Transaction, judgement: Judgement, reply: Reply) -> Reply:
     """Write down a 4yz or 5yz for every recipient."""
     verb: maillog.Verb = "deferred" if reply.is_temporary else "refused"
     for path, decision in judgement.decisions:
-        metrics.fates.labels(verb).inc()
+        metrics.child(metrics.fates, verb).inc()
         maillog.fate(
             verb, transaction.id, recipient=str(path.mailbox), rule=decision.rule, reply=str(reply),
             level=judgement.identity.level.value, client=str(transaction.client.address),
@@ -277,9 +270,9 @@ def _refuse(transaction: Transaction, judgement: Judgement, reply: Reply) -> Rep
 
 def _count(evidence: Evidence, judgement: Judgement) -> None:
     for result in evidence.results:
-        metrics.results.labels(result.method, result.result).inc()
-    metrics.levels.labels(judgement.identity.level.value, judgement.identity.provider.value).inc()
+        metrics.child(metrics.results, result.method, result.result).inc()
+    metrics.child(metrics.levels, judgement.identity.level.value, judgement.identity.provider.value).inc()
     for _, decision in judgement.decisions:
-        metrics.rules.labels(decision.rule, "decided").inc()
+        metrics.child(metrics.rules, decision.rule, "decided").inc()
         for rule in decision.observed:
-            metrics.rules.labels(rule, "observed").inc()
+            metrics.child(metrics.rules, rule, "observed").inc()

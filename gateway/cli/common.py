@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -57,6 +56,8 @@ def settings_of(config: Path | None) -> Settings:
 
 def with_store(config: Path | None, work: Callable[[SqliteStore, Settings], Awaitable[_T]]) -> _T:
     """Open the store, do one thing, close it."""
+    import asyncio
+
     from gateway.ports import StoreError
     from gateway.quarantine.entry import MoveRefused, UnknownEntry
     from gateway.store.migrate import CannotStart

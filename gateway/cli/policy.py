@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -59,6 +58,8 @@ def explain(
     as_json: Json = False,
 ) -> None:
     """Tell what would happen to a message and why: evidence, sender, every rule. Nothing is sent, held or written."""
+    import asyncio
+
     from gateway.explaining import Question, QuestionError, explained
 
     settings = settings_of(config)

@@ -52,7 +52,7 @@ class Admission(Connection):
         self._is_trusted = within(origin.address, shared.settings.xclient_from)
         for _ in range(2):  # one turn of the loop, so that what has already come is seen
             await asyncio.sleep(0)
-        metrics.connections.labels("early-talk" if self._buffered else "accepted").inc()
+        metrics.child(metrics.connections, "early-talk" if self._buffered else "accepted").inc()
         self._expect_silence()
         self._say(shared.greeting)
 

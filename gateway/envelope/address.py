@@ -115,10 +115,8 @@ def parse_mailbox(text: str) -> Mailbox:
     )
 
 
-def _split_path(argument: str, utf8: bool) -> tuple[str, str]:
-    """Split `<path> parameters` at the closing bracket that is not inside a quoted string."""
-    if not argument.startswith("<"):
-        raise AddressError("path must be in angle brackets")
+def _closing_bracket(argument: str) -> int:
+    """Where the first ">" outside a quoted string is; -1 when there is none."""
     quoted = escaped = False
     for position, char in enumerate(argument):
         if escaped:
@@ -128,10 +126,18 @@ def _split_path(argument: str, utf8: bool) -> tuple[str, str]:
         elif char == '"':
             quoted = True
         elif char == ">":
-            path, rest = argument[1:position], argument[position + 1 :]
-            break
-    else:
+            return position
+    return -1
+
+
+def _split_path(argument: str, utf8: bool) -> tuple[str, str]:
+    """Split `<path> parameters` at the closing bracket that is not inside a quoted string."""
+    if not argument.startswith("<"):
+        raise AddressError("path must be in angle brackets")
+    end = _closing_bracket(argument) if '"' in argument else argument.find(">")
+    if end < 0:
         raise AddressError("path is not closed by >")
+    path, rest = argument[1:end], argument[end + 1 :]
     if rest and not rest.startswith(" "):
         raise AddressError("no space after the path")
     if len(path.encode("utf-8", "surrogateescape")) > PATH_MAX:

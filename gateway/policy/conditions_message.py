@@ -71,7 +71,7 @@ def attachment_type(types: Sequence[str], _: Setting) -> Condition:
                 or (extensions and attachment.name.lower().endswith(extensions))
             ):
                 return Finding(True, attachment.name or attachment.type)
-        return Finding(False, f"{len(found)} attachments")
+        return Finding(False, _attachments(len(found)))
 
     return condition
 
@@ -84,7 +84,7 @@ def attachment_regex(pattern: str, _: Setting) -> Condition:
         for name in names:
             if search(name):
                 return Finding(True, name)
-        return Finding(False, f"{len(names)} attachments")
+        return Finding(False, _attachments(len(names)))
 
     return condition
 
@@ -171,6 +171,10 @@ def list_mail(wanted: bool, _: Setting) -> Condition:
         return Finding(found is wanted, "List-Id" if found else "no List-Id")
 
     return condition
+
+
+def _attachments(count: int) -> str:
+    return "no attachment" if count == 0 else "1 attachment" if count == 1 else f"{count} attachments"
 
 
 def _folded_subject(message: Message) -> str:

@@ -73,7 +73,8 @@ class Sheet:
                 self._unreadable(self._header_line + reader.line_num, str(error))
                 return
             line, last = last + 1, self._header_line + reader.line_num
-            if not any(cell.strip() for cell in cells):
+            whole = "".join(cells)
+            if not whole or whole.isspace():
                 continue
             if last > line and (last - line >= RECORD_LINES_MAX or self._is_unclosed(line, last)):
                 self._unclosed(line)
@@ -84,7 +85,7 @@ class Sheet:
                     return
                 self._places, width = places, len(cells)
                 continue
-            if self._is_sound(line, cells, width):
+            if (len(cells) <= width and len(whole) <= CELL_MAX) or self._is_sound(line, cells, width):
                 yield Row(line, cells, places)
 
     def error(self, row: Row, column: str, en: str, vi: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final, Literal
 
 from gateway.evidence.result import Evidence
@@ -10,9 +10,15 @@ from gateway.identity.identity import Identity
 from gateway.policy.case import Case
 from gateway.policy.decision import Decision, Discard, Disposition, Hold, Refuse, Relay, Step
 from gateway.policy.match import ANSWERS, Fact
-from gateway.policy.places import shown
+from gateway.policy.phrases import HOLDS, LEVELS, PROVIDERS, SUBMISSIONS, in_vietnamese
 
 Language = Literal["en", "vi"]
+
+LINE_MAX: Final = 600  # characters of what comes from mail, DNS or the policy
+
+# conditions whose fact, where they hold, is a word of the message or of the policy and no sentence of ours
+_VALUES: Final = frozenset({"attachment_type", "attachment_regex", "subject_words", "header"})
+_KEYS: Final[Mapping[str, Mapping[str, str]]] = {"sender": PROVIDERS, "level": LEVELS, "submission": SUBMISSIONS}
 
 _VI: Final[dict[str, str]] = {
     "Evidence": "Chứng cứ",
@@ -25,8 +31,6 @@ _VI: Final[dict[str, str]] = {
     "unit": "đơn vị",
     "function": "bộ phận",
     "submission": "loại thư",
-    "administrative": "văn bản hành chính",
-    "other": "thư thường",
     "none": "không có",
     "malformed": "sai quy cách",
     "may rise when DNS answers": "có thể cao hơn khi DNS trả lời",
@@ -45,11 +49,11 @@ _VI: Final[dict[str, str]] = {
     "notice": "thông báo theo",
     "observed": "đã ghi nhận theo",
     "policy generation": "thế hệ chính sách",
-    "relay": "chuyển tiếp",
-    "hold for review": "giữ lại để xem xét",
+    "relay": "chuyển tiếp (relay)",
+    "hold for review": "giữ lại để xem xét (hold)",
     "days": "ngày",
-    "refuse": "từ chối",
-    "discard": "bỏ, không báo cho ai",
+    "refuse": "từ chối (refuse)",
+    "discard": "bỏ, không báo cho ai (discard)",
     "route": "tuyến",
     "redirect": "chuyển đến",
     "copy to": "bản sao đến",
@@ -71,11 +75,35 @@ _VI: Final[dict[str, str]] = {
 
 
 class _Words:
+    """The language of an explanation."""
+
     def __init__(self, language: Language) -> None:
         self._vi = language == "vi"
 
     def __call__(self, word: str) -> str:
+        """A word of our own."""
         return _VI.get(word, word) if self._vi else word
+
+    def key(self, word: str, words: Mapping[str, str]) -> str:
+        """A word of the policy files, with its key beside it for who looks it up there."""
+        return words.get(word, word) if self._vi else word
+
+    def reason(self, text: str) -> str:
+        """A reason or fact, on one line."""
+        line = " ".join(text.split())
+        return _shown(in_vietnamese(line) if self._vi else line)
+
+    def because(self, word: str, reason: str) -> str:
+        """A word and what speaks for it; no brackets round what has brackets already."""
+        return f"{word}: {reason}" if self._vi and "(" in word + reason else f"{word} ({reason})"
+
+    def fact(self, fact: Fact) -> str:
+        """What a condition saw."""
+        condition = fact.name.rpartition(" ")[2]  # behind `unless`
+        if condition in _VALUES and fact.answer == ANSWERS[True]:
+            return _shown(fact.seen)
+        keys = _KEYS.get(condition, {})
+        return self.key(fact.seen, keys) if fact.seen in keys else self.reason(fact.seen)
 
 
 def explain(
@@ -84,7 +112,7 @@ def explain(
     """Lines of text; headings have no indentation. Reads only, and shows mail's own words on one line each."""
     say = _Words(language)
     lines = [say("Evidence")]
-    lines += (f"  {line}" for line in _evidence(evidence))
+    lines += (f"  {line}" for line in _evidence(evidence, say))
     lines.append(say("Sender"))
     lines += (f"  {line}" for line in _sender(case, identity, say))
     lines.append(say("Rules"))
@@ -95,21 +123,21 @@ def explain(
     return lines
 
 
-def _evidence(evidence: Evidence) -> Iterator[str]:
+def _evidence(evidence: Evidence, say: _Words) -> Iterator[str]:
     for result in evidence.results:
         parts = [f"{result.method}={result.result}"]
-        parts += (f"{name}={shown(value)}" for name, value in result.properties)
-        yield " ".join(parts) + (f" ({shown(result.reason)})" if result.reason else "")
+        parts += (f"{name}={_shown(value)}" for name, value in result.properties)
+        yield " ".join(parts) + (f" ({say.reason(result.reason)})" if result.reason else "")
     for problem in evidence.malformed:
-        yield f"malformed: {shown(problem)}"
+        yield f"{say('malformed')}: {say.reason(problem)}"
 
 
 def _sender(case: Case, identity: Identity, say: _Words) -> Iterator[str]:
-    author = f"{shown(identity.author_name)} <{identity.author}>".strip() if identity.author else say("malformed")
+    author = f"{_shown(identity.author_name)} <{identity.author}>".strip() if identity.author else say("malformed")
     yield f"{say('author')}: {author}"
     pending = f"; {say('may rise when DNS answers')}" if identity.level_pending else ""
-    yield f"{say('level')}: {identity.level.value} ({shown(identity.level_reason)}{pending})"
-    yield f"{say('provider')}: {identity.provider.value} ({shown(identity.provider_reason)})"
+    yield f"{say('level')}: {say.because(say.key(identity.level, LEVELS), say.reason(identity.level_reason) + pending)}"
+    yield f"{say('provider')}: {say.because(say.key(identity.provider, PROVIDERS), say.reason(identity.provider_reason))}"
     if identity.unit:
         row = f" (mailboxes.csv:{identity.holding.line}: {identity.holding.pattern})" if identity.holding else ""
         yield f"{say('unit')}: {identity.unit.id}, {identity.unit.name}{row}"
@@ -118,10 +146,10 @@ def _sender(case: Case, identity: Identity, say: _Words) -> Iterator[str]:
     else:
         yield f"{say('unit')}: {say('none')}"
     for proposal in identity.proposals:
-        yield f"{say('proposal')}: {shown(proposal)}"
+        yield f"{say('proposal')}: {_shown(proposal)}"
     kind = "administrative" if case.submission.is_administrative else "other"
-    yield f"{say('submission')}: {say(kind)}"
-    yield from (f"  {shown(reason)}" for reason in case.submission.reasons)
+    yield f"{say('submission')}: {say.key(kind, SUBMISSIONS)}"
+    yield from (f"  {say.reason(reason)}" for reason in case.submission.reasons)
 
 
 def _step(step: Step, say: _Words) -> Iterator[str]:
@@ -133,7 +161,7 @@ def _step(step: Step, say: _Words) -> Iterator[str]:
         fact = Fact.parse(text)
         exception, _, name = fact.name.rpartition(" ")
         label = f"{say(exception)} {say(name)}" if exception else say(name)
-        yield f"  {label}: {say(fact.answer)} ({shown(fact.seen)})"
+        yield f"  {label}: {say.because(say(fact.answer), say.fact(fact))}"
 
 
 def _outcome(decision: Decision, say: _Words) -> Iterator[str]:
@@ -144,13 +172,14 @@ def _outcome(decision: Decision, say: _Words) -> Iterator[str]:
         yield f"{say('notice')}: {', '.join(decision.notices)}"
     if decision.observed:
         yield f"{say('observed')}: {', '.join(decision.observed)}"
-    yield f"{say('policy generation')}: {decision.generation}"
+    if decision.generation:  # none where the policy was only read, as by the command line
+        yield f"{say('policy generation')}: {decision.generation}"
 
 
 def _disposition(disposition: Disposition, say: _Words) -> str:
     match disposition:
         case Hold(reason, retain):
-            return f"{say('hold for review')}: {reason}, {retain.days} {say('days')}"
+            return f"{say('hold for review')}: {say.key(reason, HOLDS)}, {retain.days} {say('days')}"
         case Refuse(reply):
             return f"{say('refuse')}: {reply}"
         case Relay():
@@ -162,3 +191,9 @@ def _disposition(disposition: Disposition, say: _Words) -> str:
             return f"{say('relay')}: {', '.join(parts)}"
         case Discard():
             return say("discard")
+
+
+def _shown(text: str) -> str:
+    """A stranger's text on one line, long enough for a whole sentence."""
+    line = " ".join(text.split())
+    return line if len(line) <= LINE_MAX else line[: LINE_MAX - 1] + "…"

@@ -30,7 +30,7 @@ class RouteModel(Model):
     port: Annotated[int, Field(ge=1, le=65535)] = 25
     """Its port.
 
-    Cổng."""
+    Số hiệu cổng (port)."""
     path: str = ""
     """Of a Maildir, relative to the state directory.
 

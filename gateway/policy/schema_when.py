@@ -23,7 +23,9 @@ def _document_form(value: object) -> str:
 
 
 class TimeWindow(Model):
-    """When mail arrives, in the policy's time zone."""
+    """When mail arrives, in the policy's time zone.
+
+    Thời điểm nhận thư, theo múi giờ của chính sách."""
 
     since: Day | None = None
     """First day.
@@ -64,7 +66,7 @@ class When(Model):
     sender: Many[SenderWord] | None = None
     """Class of the Author Domain: free-provider, official, other, or unknown (no single Author).
 
-    Loại tên miền của người gửi: miễn phí, chính thức, khác, hoặc không xác định được."""
+    Loại tên miền của người gửi: miễn phí, công vụ, khác, hoặc không xác định được."""
     author_domain: Many[AuthorDomain] | None = None
     """The Author Domain: `official`, `free-provider`, a domain, or `*.domain` for everything below it.
 

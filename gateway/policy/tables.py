@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
+from functools import lru_cache
 
 from gateway.envelope.address import AddressError
 from gateway.identity.identity import Holding, Unit
@@ -58,10 +59,12 @@ def read_mailboxes(text: str, file: str, units: Iterable[Unit], today: date) -> 
     holdings: list[Holding] = []
     for row in sheet.rows():
         pattern, holding = _read_pattern(sheet, row), _read_holding(sheet, row, known)
-        if pattern is None or holding is None or not _is_single(sheet, row, pattern, holding, kept):
+        if pattern is None or holding is None:
             continue
-        holdings.append(holding)
-        kept.add(pattern, holding)
+        key = pattern.key
+        if _is_single(sheet, row, key, holding, kept):
+            holdings.append(holding)
+            kept.add(key, pattern, holding)
     _warn_of_expired(sheet, kept, today)
     _warn_of_shadowed(sheet, kept)
     return holdings, sorted(sheet.problems, key=_place)
@@ -75,16 +78,15 @@ class _Kept:
         self._further: dict[str, list[Holding]] = {}
         self.whole: dict[str, str] = {}  # domain: key of the pattern *@domain
 
-    def add(self, pattern: Pattern, holding: Holding) -> None:
-        key = pattern.key
+    def add(self, key: str, pattern: Pattern, holding: Holding) -> None:
         if self._first.setdefault(key, holding) is not holding:
             self._further.setdefault(key, []).append(holding)
         if pattern.local_part == "*":
             self.whole[pattern.domain] = key
 
-    def of(self, key: str) -> list[Holding]:
+    def of(self, key: str) -> Sequence[Holding]:
         first = self._first.get(key)
-        return [] if first is None else [first, *self._further.get(key, ())]
+        return () if first is None else [first, *self._further.get(key, ())]
 
     def ended(self, before: date) -> Iterator[Holding]:
         """The last row of every pattern of which no row lasts until this day."""
@@ -127,17 +129,27 @@ def _read_date(sheet: Sheet, row: Row, column: str) -> date | None:
     if not text:
         return None
     try:
-        if iso := _ISO.match(text):
-            return date(int(iso[1]), int(iso[2]), int(iso[3]))
-        if day_first := _DAY_FIRST.match(text):
-            return date(int(day_first[3]), int(day_first[2]), int(day_first[1]))
-    except ValueError:
-        why = "no such day"
-    else:
-        why = "not a date"
+        return _date_of(text)
+    except ValueError as error:
+        why = str(error)
     sheet.error(row, column, f"{text}: {why}. Write 2026-12-01 or 01/12/2026 (day, month, year).",
                 f"{text}: ngày không hợp lệ. Hãy viết 2026-12-01 hoặc 01/12/2026 (ngày/tháng/năm).")  # fmt: skip
     return None
+
+
+@lru_cache(maxsize=1024)
+def _date_of(text: str) -> date:
+    """Raises ValueError, which says why not. The rows of a large file share a few days."""
+    if iso := _ISO.match(text):
+        year, month, day = int(iso[1]), int(iso[2]), int(iso[3])
+    elif day_first := _DAY_FIRST.match(text):
+        year, month, day = int(day_first[3]), int(day_first[2]), int(day_first[1])
+    else:
+        raise ValueError("not a date")
+    try:
+        return date(year, month, day)
+    except ValueError:
+        raise ValueError("no such day") from None
 
 
 def _check_references(sheet: Sheet, units: dict[str, Unit], rows: dict[str, Row], column: str) -> None:
@@ -202,17 +214,17 @@ def _read_holding(sheet: Sheet, row: Row, units: dict[str, Unit]) -> Holding | N
 
 def _overlap(one: Holding | Unit, other: Holding | Unit) -> bool:
     """Whether there is a day on which both count."""
-    starts, ends = one.valid_from or date.min, one.valid_until or date.max
-    return starts <= (other.valid_until or date.max) and (other.valid_from or date.min) <= ends
+    starts, ends = one.valid_from or date.min, other.valid_until or date.max
+    return starts <= ends and (other.valid_from or date.min) <= (one.valid_until or date.max)
 
 
-def _is_single(sheet: Sheet, row: Row, pattern: Pattern, holding: Holding, kept: _Kept) -> bool:
-    for other in kept.of(pattern.key):
+def _is_single(sheet: Sheet, row: Row, key: str, holding: Holding, kept: _Kept) -> bool:
+    for other in kept.of(key):
         if _overlap(holding, other):
             sheet.error(row, "address",
-                        f"{pattern.key} belongs to {other.unit_id} by line {other.line} already, on some of the same days. "
+                        f"{key} belongs to {other.unit_id} by line {other.line} already, on some of the same days. "
                         "Delete one row, or end the older with valid_until.",
-                        f"{pattern.key} đã thuộc {other.unit_id} ở dòng {other.line} trong cùng thời gian. "
+                        f"{key} đã thuộc {other.unit_id} ở dòng {other.line} trong cùng thời gian. "
                         "Hãy xóa một dòng, hoặc ghi valid_until cho dòng cũ.")  # fmt: skip
             return False
     return True

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from gateway.envelope.mime import attachments
-from gateway.envelope.transaction import Transaction
+from gateway.envelope.transaction import ForwardPath, Transaction
 from gateway.identity.identity import Identity, Submission
+from gateway.policy.decision import Decision, Discard, Disposition, Hold, Refuse, Relay
+from gateway.policy.plan import onward
 from gateway.register.record import AttachmentRecord, Record
+
+Verb: TypeAlias = Literal["relayed", "held", "queued", "discarded", "refused"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +21,31 @@ class Fate:
     """What became of one recipient."""
 
     recipient: str
-    verb: Literal["relayed", "held", "queued", "discarded", "refused"]
+    verb: Verb
     rule: str
+
+
+def fates_of(
+    decisions: Iterable[tuple[ForwardPath, Decision]], waiting: Container[tuple[str, str]]
+) -> tuple[Fate, ...]:
+    """What became of every recipient, in order; `waiting` holds route and mailbox key of what is in the outbox."""
+    return tuple(
+        Fate(str(path.mailbox), _verb(path, decision.disposition, waiting), decision.rule)
+        for path, decision in decisions
+    )
+
+
+def _verb(path: ForwardPath, disposition: Disposition, waiting: Container[tuple[str, str]]) -> Verb:
+    match disposition:
+        case Hold():
+            return "held"
+        case Discard():
+            return "discarded"
+        case Refuse():
+            return "refused"
+        case Relay():
+            waits = any((disposition.route, target.mailbox.key) in waiting for target in onward(path, disposition))
+            return "queued" if waits else "relayed"
 
 
 def compile_record(

@@ -48,7 +48,7 @@ class Connection(asyncio.Protocol):
         self._size = 0  # octets of those lines
         self._replies: deque[Reply] = deque()
         self._owed = 0  # replies that we may expect
-        self._waiter: asyncio.Future[None] | None = None
+        self._waiter: asyncio.Future[bool] | None = None  # True: look again; False: the time is over
         self._writable = asyncio.Event()
         self._writable.set()
 
@@ -93,14 +93,20 @@ class Connection(asyncio.Protocol):
                 return self._replies.popleft()
             if self.error is not None:
                 raise self.error
-            self._waiter = asyncio.get_running_loop().create_future()
-            try:
-                async with asyncio.timeout(seconds):
-                    await self._waiter
-            except TimeoutError:
-                raise ReplyTimeout(f"no reply for {seconds:g} s") from None
-            finally:
-                self._waiter = None
+            if not await self._woken(seconds):
+                raise ReplyTimeout(f"no reply for {seconds:g} s")
+
+    async def _woken(self, seconds: float) -> bool:
+        """Wait for whatever comes; False when nothing did. A timer of our own costs a third of asyncio.timeout()."""
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[bool] = loop.create_future()
+        self._waiter = waiter
+        timer = loop.call_later(seconds, _end_waiting, waiter)
+        try:
+            return await waiter
+        finally:
+            timer.cancel()
+            self._waiter = None
 
     async def command(self, line: bytes, seconds: float) -> Reply:
         """Send one command (without CRLF) and read its reply. Raises WireError."""
@@ -197,4 +203,9 @@ class Connection(asyncio.Protocol):
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done() and self.answered:
-            self._waiter.set_result(None)
+            self._waiter.set_result(True)
+
+
+def _end_waiting(waiter: asyncio.Future[bool]) -> None:
+    if not waiter.done():
+        waiter.set_result(False)

@@ -38,13 +38,7 @@ class Pool:
 
     async def take(self, fits: Fits) -> tuple[Connection, bool]:
         """A connection, and whether it was used before. Raises Refused."""
-        try:
-            async with asyncio.timeout(self._patience):
-                await self._turns.acquire()
-        except TimeoutError:
-            metrics.child(faults, "pool exhausted").inc()
-            maillog.event("downstream-pool-exhausted", limit=self._limit)
-            raise Refused(DOWNSTREAM_BUSY, "all connections are busy") from None
+        await self._begin_turn()
         self._busy += 1
         try:
             if connection := self._reuse(fits):
@@ -83,6 +77,19 @@ class Pool:
         while self._idle:
             self._idle.popleft().connection.quit()
 
+    async def _begin_turn(self) -> None:
+        """Raises Refused."""
+        if not self._turns.locked():
+            await self._turns.acquire()
+            return
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._turns.acquire()
+        except TimeoutError:
+            metrics.child(faults, "pool exhausted").inc()
+            maillog.event("downstream-pool-exhausted", limit=self._limit)
+            raise Refused(DOWNSTREAM_BUSY, "all connections are busy") from None
+
     def _end_turn(self) -> None:
         self._busy -= 1
         self._turns.release()
@@ -99,18 +106,16 @@ class Pool:
         return None
 
     def _tidy(self) -> None:
-        """Drop what is dead or has been idle for too long, and come back when the next one is due."""
+        """Drop what is dead or has been idle for too long, and come back when the next one is due, or sooner."""
         now = time.monotonic()
-        kept: deque[_Idle] = deque()
-        for place in self._idle:
-            if place.connection.usable and now - place.since < self._idle_seconds:
-                kept.append(place)
-            else:
-                place.connection.quit()
-        self._idle = kept
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if kept:
-            due = kept[0].since + self._idle_seconds - now
-            self._timer = asyncio.get_running_loop().call_later(due + 0.01, self._tidy)
+        over = [p for p in self._idle if not p.connection.usable or now - p.since >= self._idle_seconds]
+        for place in over:
+            self._idle.remove(place)
+            place.connection.quit()
+        if self._idle and self._timer is None:
+            due = self._idle[0].since + self._idle_seconds - now
+            self._timer = asyncio.get_running_loop().call_later(due + 0.01, self._wake)
+
+    def _wake(self) -> None:
+        self._timer = None
+        self._tidy()

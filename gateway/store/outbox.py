@@ -13,6 +13,7 @@ from gateway.store import window
 from gateway.store.audit import SYSTEM, note_act
 from gateway.store.codec import clean, micros, moment, outgoing
 from gateway.store.schema import OutState, entries, outbox
+from gateway.store.undelivered import hold_undelivered
 
 LEASE_ENDED: Final = "the sender stopped with this message in hand; whether it was delivered is not known"
 
@@ -83,6 +84,8 @@ def settle(
     connection.execute(update(outbox).where(outbox.c.id == outgoing_id, outbox.c.state == row.state).values(values))
     if row.kind == OutgoingKind.RELEASE and state in _ENTRY_AFTER:
         _move_entry(connection, row.cause, _ENTRY_AFTER[state], reply, now)
+    if row.kind == OutgoingKind.RELAY and state is OutState.FAILED:
+        hold_undelivered(connection, outgoing(row.plain, row.content), reply, now)
     if row.kind == OutgoingKind.NOTICE and state is OutState.FAILED and row.target:
         window.suppress(connection, row.target, reply, now)
     return str(row.digest) if state in _FINAL else ""

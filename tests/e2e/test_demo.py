@@ -70,13 +70,14 @@ def test_every_story_has_its_row(given: tuple[str, str, Path]) -> None:
 
 
 def test_notice_and_explanation_are_shown_in_full(given: tuple[str, str, Path]) -> None:
-    _, printed, _ = given
+    language, printed, _ = given
     text = flat(printed)
     assert "Subject: Re: Báo cáo số 12/BC-THCS về tình hình thiết bị dạy học - thư đang tạm giữ" in text
     assert "Công văn số 1077/SGDĐT-KTQLCL ngày 02/5/2019" in text
     assert all(words in text for words in NOTICE.values())
     assert "free-provider-submission" in text
-    assert "DKIM signature of gmail.com passes" in text
+    said = {"vi": "chữ ký DKIM của gmail.com hợp lệ", "en": "DKIM signature of gmail.com passes"}
+    assert said[language] in text
 
 
 def test_what_is_printed_is_what_is_there(given: tuple[str, str, Path]) -> None:
@@ -103,7 +104,11 @@ def test_the_commands_work_after_the_end(given: tuple[str, str, Path]) -> None:
     assert shown[2].count("Báo cáo") >= 5, "`bao cao` finds `Báo cáo`"
     assert "THPT Chuyên Long An" in shown[3]
     assert "THPT Lê Quý Đôn" not in shown[3]
-    assert ("giữ lại để xem xét: free-provider" if language == "vi" else "hold for review: free-provider") in shown[4]
+    assert (
+        "giữ lại để xem xét (hold): gửi từ nhà cung cấp thư miễn phí (free-provider)"
+        if language == "vi"
+        else "hold for review: free-provider"
+    ) in shown[4]
 
 
 def said(line: str, folder: Path) -> str:

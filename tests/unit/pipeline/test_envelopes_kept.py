@@ -119,3 +119,29 @@ async def test_a_copy_that_is_refused_never_bounces_the_mail(tmp_path: Path) -> 
         assert (await gate.send(MESSAGE, parameters="BODY=8BITMIME SMTPUTF8")).startswith("451 ")
         assert gate.sink.taken == []
         assert await gate.records() == []
+
+
+async def test_what_a_second_route_refuses_for_good_is_not_lost(tmp_path: Path) -> None:
+    """R-1, RFC 5321 §6.2: the sender has heard 250, so a later 5yz leaves the mail with us, for a person to see."""
+    async with running(Sink({".": b"550 5.7.1 No\r\n"})) as second:
+        overlay = {
+            "routes": {"kho": {"host": "127.0.0.1", "port": second.port, "starttls": "never"}},
+            "rules": [
+                {"name": "kho", "when": {"recipient": ["ketoan@longan.edu.vn"]}, "then": {"relay": {"route": "kho"}}},
+                {"name": "all", "then": {"relay": {}}},
+            ],
+        }
+        async with gateway(tmp_path, overlay=overlay) as gate:
+            await held(gate, "<an@example.org>", "<vanthu@longan.edu.vn>", "<ketoan@longan.edu.vn>")
+            async with asyncio.timeout(10):
+                while not (await gate.counts()).get("outbox failed"):
+                    await asyncio.sleep(0.02)
+            await asyncio.sleep(0.2)  # the blob would be dropped now
+            entries = await gate.entries(State.HELD)
+            assert [str(path.mailbox) for entry in entries for path in entry.recipients] == ["ketoan@longan.edu.vn"]
+            assert gate.node.store.open_blob(entries[0].digest) == MESSAGE
+            assert entries[0].reason == "undeliverable"
+            assert "550 5.7.1 No" in entries[0].note
+            second.script.clear()
+            await released(gate, entries[0].id)
+            assert second.taken[-1].content == MESSAGE

@@ -172,7 +172,7 @@ def test_explanation_names_evidence_identity_every_rule_and_the_outcome() -> Non
         "Người gửi",
         "đơn vị: có (thpt-tan-an)",
         "ngoại lệ thư từ danh sách: không",
-        "giữ lại để xem xét: proven, 30 ngày",
+        "giữ lại để xem xét (hold): proven, 30 ngày",
     ):
         assert words in vietnamese
 
