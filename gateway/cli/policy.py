@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gateway.cli.common import EX_CONFIG, EX_NOINPUT, Config, Json, Lang, fail, language, print_json, settings_of
+from gateway.cli.common import EX_CONFIG, EX_NOINPUT, Config, Json, Lang, fail, language, print_json, safe, settings_of
 
 if TYPE_CHECKING:
     from gateway.policy.policyset import PolicySet
@@ -73,4 +73,4 @@ def explain(
     if as_json:
         print_json(answer.plain)
     else:
-        typer.echo("\n".join(answer.lines))
+        typer.echo("\n".join(map(safe, answer.lines)))

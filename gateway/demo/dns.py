@@ -78,7 +78,7 @@ def _resolve(zone: ZoneData, name: dns.name.Name, kind: str, response: dns.messa
     """Fill the response, following CNAMEs; the script of the last name found is returned."""
     script = Script()
     for _ in range(MAX_CHAIN):
-        text = name.to_text(omit_final_dot=True).lower()
+        text = _plain(name)
         types = zone.get(text)
         if types is None:
             response.set_rcode(dns.rcode.NOERROR if _has_children(zone, text) else dns.rcode.NXDOMAIN)
@@ -94,6 +94,11 @@ def _resolve(zone: ZoneData, name: dns.name.Name, kind: str, response: dns.messa
             return script
         name = dns.name.from_text(str(script.records[0]))
     return script
+
+
+def _plain(name: dns.name.Name) -> str:
+    """The name as the data has it: in lower case, without a final dot, its octets not escaped."""
+    return b".".join(label for label in name.labels if label).decode("latin-1").lower()
 
 
 def _has_children(zone: ZoneData, name: str) -> bool:
@@ -163,7 +168,7 @@ class DnsServer:
     def reply(self, wire: bytes, *, tcp: bool) -> Reply:
         with contextlib.suppress(dns.exception.DNSException, IndexError):
             asked = dns.message.from_wire(wire).question[0]
-            self.asked[asked.name.to_text(omit_final_dot=True).lower(), dns.rdatatype.to_text(asked.rdtype)] += 1
+            self.asked[_plain(asked.name), dns.rdatatype.to_text(asked.rdtype)] += 1
         return answer(self.zone, wire, tcp=tcp)
 
     async def __aenter__(self) -> DnsServer:

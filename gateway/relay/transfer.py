@@ -75,14 +75,15 @@ async def _outcome(
 ) -> Delivery:
     replies: list[Reply] = []
     error: WireError | None = None
+    now = asyncio.get_running_loop().time
+    until = now() + seconds
     try:
-        async with asyncio.timeout(seconds):
-            for _ in range(owed):
-                reply = await connection.reply(seconds)
-                if reply.code // 100 == 3:
-                    raise ProtocolViolation(f"{reply.code} after the end of data")
-                replies.append(verdict.of_final(reply, route))
-    except TimeoutError:
+        for _ in range(owed):
+            reply = await connection.reply(until - now())
+            if reply.code // 100 == 3:
+                raise ProtocolViolation(f"{reply.code} after the end of data")
+            replies.append(verdict.of_final(reply, route))
+    except ReplyTimeout:
         error = ReplyTimeout(f"no reply for {seconds:g} s after the end of data")
     except WireError as failure:
         error = failure

@@ -24,10 +24,9 @@ _NAME: Final = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{
 
 
 def is_askable(name: str) -> bool:
-    """Whether a name can be put into a question as it stands.
+    """Whether c-ares puts this name into a question as it stands: a host name (RFC 1123 §2.1), or one with underscores.
 
-    Mail chooses these names. c-ares would IDNA-code, unescape or search some of the others; no host has such a name
-    (RFC 1123 §2.1, and the underscore of RFC 8552), so they do not exist.
+    It refuses others, or would IDNA-code, unescape or search them; `unusual` asks for those.
     """
     return _NAME.fullmatch(name) is not None
 
@@ -46,7 +45,7 @@ def read(question: Question, response: pycares.DNSResult) -> tuple[Answer, int]:
         here = owners.get(name, [])
         wanted = [record for record in here if record.type == _TYPES[question.type]]
         if wanted:
-            return _bounded([_value(record) for record in wanted]), min(ttl, *(record.ttl for record in wanted), 2**31)
+            return bounded([_value(record) for record in wanted]), min(ttl, *(record.ttl for record in wanted), 2**31)
         alias = next((record for record in here if isinstance(record.data, pycares.CNAMERecordData)), None)
         if alias is None:
             return NODATA, 0
@@ -60,7 +59,8 @@ def octets(answer: Answer) -> int:
     return sum(len(record[1] if isinstance(record, tuple) else record) for record in answer.records)
 
 
-def _bounded(records: list[Record]) -> Answer:
+def bounded(records: list[Record]) -> Answer:
+    """The records as an answer, or an error where they are too many or too large."""
     answer = found(*records)
     if len(records) > MAX_RECORDS or octets(answer) > MAX_OCTETS:
         return Answer(Outcome.ERROR, reason=f"more than {MAX_RECORDS} records or {MAX_OCTETS} octets")

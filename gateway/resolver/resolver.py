@@ -8,11 +8,13 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from gateway import maillog, metrics
+from gateway.evidence.names import is_askable as can_exist
 from gateway.evidence.zone import NXDOMAIN, Answer, Outcome, Question, Zone
 from gateway.resolver.breaker import Breaker
 from gateway.resolver.cache import Cache
 from gateway.resolver.channel import Channel, Silence
 from gateway.resolver.records import is_askable
+from gateway.resolver.unusual import UnusualNames
 from gateway.settings import DnsSettings
 
 MAX_IN_FLIGHT: Final = 500  # questions of one worker on the wire (safety S-21)
@@ -29,6 +31,7 @@ class Resolver:
         self._clock = clock
         self._cache = Cache(settings.cache_size, clock)
         self._channel = Channel(settings, clock)
+        self._unusual = UnusualNames(settings)
         self._breaker = Breaker(self._channel.is_alive, settings.timeout * 0.2, self._went_down)
         self._flights: dict[Question, asyncio.Task[Answer]] = {}
         self._slots = asyncio.Semaphore(MAX_IN_FLIGHT)
@@ -51,7 +54,7 @@ class Resolver:
         answers: dict[Question, Answer] = {}
         waiting: dict[Question, asyncio.Task[Answer]] = {}
         for question in questions:
-            known = self._cache.get(question) if is_askable(question.name) else NXDOMAIN
+            known = self._cache.get(question) if can_exist(question.name) else NXDOMAIN
             if known is not None:
                 answers[question] = known
             else:
@@ -94,7 +97,8 @@ class Resolver:
         doubt = asyncio.get_running_loop().call_later(self._settings.timeout * 0.4, self._breaker.doubt)
         try:
             async with asyncio.timeout(self._settings.timeout), self._slots:
-                return await self._channel.ask(question)
+                asked = self._channel if is_askable(question.name) else self._unusual
+                return await asked.ask(question)
         except Silence as silence:
             self._breaker.doubt()
             return Answer(Outcome.ERROR, reason=str(silence)), 0

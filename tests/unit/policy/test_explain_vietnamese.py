@@ -1,13 +1,8 @@
 """Explanations in Vietnamese: every reason that the source can give has a phrase, and values stay what they are."""
 
-import ast
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from itertools import product
-from pathlib import Path
-from types import MappingProxyType
 
 import pytest
 
@@ -20,114 +15,12 @@ from gateway.policy.explain import explain
 from gateway.policy.phrases import LEVELS, PHRASES, PROVIDERS, SUBMISSIONS, TEXT_MAX, in_vietnamese
 from gateway.policy.schema_when import When
 from tests.support.policy_cases import EVIDENCE, case, policy_of
+from tests.support.sentences import called, findings, returned, sentences
 
-GATEWAY = Path(__file__).parents[3] / "gateway"
-SAMPLE = "mau.longan.edu.vn"  # what stands for a value
-# values in an f-string that are no free value, by their expression
-KNOWN = {"level.value": "claimed", "arc.result": "none"}
-# strings that look like a sentence and are none: a line for policy.yaml
-NO_REASON = re.compile(r"trusted_signers: ")
 ENGLISH = re.compile(r"\b(?:the|is|of|not|no|passes|which|with|by|and|or|than|more|has|for|in|does|key|signature)\b")
 
 
 # ---- what the source can say -------------------------------------------------------------------------------------------
-
-
-class Sentences(ast.NodeVisitor):
-    """The sentences of a module: its longest string expressions, each value replaced by a sample."""
-
-    def __init__(self) -> None:
-        self.found: list[str] = []
-
-    def visit_Expr(self, node: ast.Expr) -> None:
-        if not isinstance(node.value, ast.Constant):  # a docstring
-            self.generic_visit(node)
-
-    def visit_Constant(self, node: ast.Constant) -> None:
-        self._keep(node)
-
-    def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
-        self._keep(node)
-
-    def visit_BinOp(self, node: ast.BinOp) -> None:
-        if any(isinstance(side, ast.Constant | ast.JoinedStr | ast.BinOp) for side in (node.left, node.right)):
-            self._keep(node)
-        else:
-            self.generic_visit(node)
-
-    def _keep(self, node: ast.expr) -> None:
-        own = " ".join(
-            part.value for part in ast.walk(node) if isinstance(part, ast.Constant) and isinstance(part.value, str)
-        )
-        if re.search(r"[A-Za-z]{2}", own) and " " in own:
-            self.found += texts(node)
-
-
-def texts(node: ast.expr, named: Mapping[str, ast.expr] = MappingProxyType({})) -> list[str]:
-    """Every text that the expression can give; `named` are the variables whose values are known."""
-    match node:
-        case ast.Constant(value=str(text)):
-            return [text]
-        case ast.JoinedStr(values=parts):
-            return ["".join(choice) for choice in product(*(texts(part, named) for part in parts))]
-        case ast.BinOp(left=left, op=ast.Add(), right=right):
-            return [one + other for one, other in product(texts(left, named), texts(right, named))]
-        case ast.IfExp(body=one, orelse=other):
-            return texts(one, named) + texts(other, named)
-        case ast.BoolOp(values=values):
-            return [text for value in values for text in texts(value, named)]
-        case ast.FormattedValue(value=value):
-            return texts(value, named)
-        case ast.Name(id=name) if name in named:
-            return texts(named[name], {other: value for other, value in named.items() if other != name})
-        case ast.Constant(value=None):
-            return []
-        case _:
-            return [KNOWN.get(ast.unparse(node), SAMPLE)]
-
-
-def sentences(file: str) -> list[str]:
-    visitor = Sentences()
-    visitor.visit(ast.parse((GATEWAY / file).read_text("utf-8")))
-    assert visitor.found, f"{file} has no reasons any more, or says them in a way that is not seen here"
-    return [text for text in visitor.found if not NO_REASON.match(text)]
-
-
-def findings(file: str) -> list[str]:
-    """What `Finding(answer, seen)` can have seen, variables of the function looked up."""
-    found = []
-    for function in ast.walk(ast.parse((GATEWAY / file).read_text("utf-8"))):
-        if not isinstance(function, ast.FunctionDef):
-            continue
-        named = {
-            target.id: node.value
-            for node in ast.walk(function)
-            if isinstance(node, ast.Assign)
-            for target in node.targets
-            if isinstance(target, ast.Name)
-        }
-        for node in ast.walk(function):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) == "Finding":
-                found += texts(node.args[1], named)
-            elif isinstance(node, ast.Return) and function.returns and ast.unparse(function.returns) == "str":
-                found += texts(node.value) if node.value else []
-    return [text for text in found if text.replace(SAMPLE, "").strip("<>")]
-
-
-def called(file: str, *names: str) -> list[str]:
-    """String arguments of calls of these names."""
-    found = []
-    for node in ast.walk(ast.parse((GATEWAY / file).read_text("utf-8"))):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in names:
-            given = [*node.args, *(keyword.value for keyword in node.keywords if keyword.arg == "reason")]
-            found += [text for argument in given if is_text(argument) for text in texts(argument)]
-    return [text for text in found if " " in text or "=" in text]
-
-
-def is_text(node: ast.expr) -> bool:
-    return isinstance(node, ast.JoinedStr | ast.IfExp | ast.BoolOp) or (
-        isinstance(node, ast.Constant) and isinstance(node.value, str)
-    )
 
 
 @pytest.mark.parametrize(
@@ -177,13 +70,6 @@ def test_reasons_that_are_returned_have_a_phrase(file: str) -> None:
     said = list(returned(file))
     assert said
     assert [text for text in said if in_vietnamese(text) == text] == []
-
-
-def returned(file: str) -> Iterator[str]:
-    for node in ast.walk(ast.parse((GATEWAY / file).read_text("utf-8"))):
-        if isinstance(node, ast.Return) and node.value is not None:
-            given = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
-            yield from (text for one in given if is_text(one) for text in texts(one) if " " in text)
 
 
 def test_every_condition_of_the_schema_has_a_vietnamese_name() -> None:
