@@ -15,7 +15,7 @@ from gateway.envelope.message import Message
 from gateway.envelope.transaction import Client, ForwardPath, Transaction
 from gateway.evidence.zone import NODATA, NXDOMAIN, Answer, Outcome, Record, found
 from gateway.evidence.zone import Question as DnsQuestion
-from gateway.pipeline import gather
+from gateway.gathering import gather
 from gateway.policy.decide import Case
 from gateway.policy.explain import Language, explain
 from gateway.policy.judge import judge

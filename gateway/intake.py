@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from gateway import maillog, metrics
+from gateway.aside import FAULTS_MAX, Faults, set_aside
 from gateway.envelope.address import Mailbox
 from gateway.envelope.message import Message
 from gateway.envelope.reply import BAD_SEQUENCE, NOT_RELAYED, Reply
@@ -16,7 +17,8 @@ from gateway.envelope.trace import is_looping
 from gateway.envelope.transaction import Client, ForwardPath, Parameters, Transaction
 from gateway.evidence.assess import early_questions
 from gateway.evidence.zone import Answer, Question
-from gateway.pipeline import Passage, World, off_loop, process
+from gateway.gathering import off_loop
+from gateway.pipeline import Passage, World, process
 from gateway.policy.parse import PolicySet
 from gateway.ports import Features, Session
 
@@ -29,12 +31,13 @@ class Pipeline:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._faults = Faults()
 
     def features(self) -> Features:
         return self._world.downstream.features(tuple(self._world.policy().routes.values()))
 
     def begin(self, client: Client) -> Transit:
-        return Transit(self._world, client, self._world.policy(), self._world.new_id())
+        return Transit(self._world, client, self._world.policy(), self._world.new_id(), self._faults)
 
 
 @dataclass(slots=True)
@@ -45,6 +48,7 @@ class Transit:
     client: Client
     policy: PolicySet
     id: str
+    faults: Faults
     reverse_path: Mailbox | None = None
     parameters: Parameters = ()
     paths: list[ForwardPath] = field(default_factory=list)
@@ -113,11 +117,16 @@ class Transit:
         if session is None:
             return BAD_SEQUENCE
         known = dict(await self._early) if self._early else {}
+        passage = Passage(transaction, self.policy, session, digest, known)
         try:
-            return await process(self.world, Passage(transaction, self.policy, session, digest, known))
-        except BaseException:  # the door answers 451 (safety F-37); the connection must not be reused half-way
-            await asyncio.shield(session.abandon())
-            raise
+            return await process(self.world, passage)
+        except BaseException as error:  # the door answers 451 (safety F-37)
+            await asyncio.shield(session.abandon())  # the connection must not be reused half-way
+            if not isinstance(error, Exception) or self.faults.note(digest) < FAULTS_MAX:
+                raise
+            maillog.event("set-aside", id=self.id, digest=digest, error=repr(error)[:500])
+            metrics.faults.labels("pipeline").inc()
+        return await set_aside(self.world, passage)
 
     def _transaction_key(self, digest: bytes) -> bytes:
         """What makes a retry the same transaction: octets, reverse-path, recipients (safety R-12)."""

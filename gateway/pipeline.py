@@ -6,11 +6,9 @@ took the message, or the quarantine kept it durably.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import ParamSpec, TypeVar
 
 from gateway import maillog, metrics
 from gateway.envelope.message import Message
@@ -18,25 +16,30 @@ from gateway.envelope.reply import ACCEPTED, MISCONFIGURED, Reply
 from gateway.envelope.trace import received_field
 from gateway.envelope.transaction import ForwardPath, Transaction
 from gateway.evidence import codec
-from gateway.evidence.assess import assess
 from gateway.evidence.authres import write as authentication_results
 from gateway.evidence.result import Evidence
-from gateway.evidence.zone import Answer, Layered, Outcome, Question
+from gateway.evidence.zone import Answer, Question
+from gateway.gathering import gather, off_loop
 from gateway.notices import Notices
 from gateway.policy.judge import Judgement, judge
 from gateway.policy.parse import PolicySet
 from gateway.policy.plan import Group, groups
-from gateway.ports import Delivery, Downstream, Outgoing, OutgoingKind, Resolver, Session, Settlement, Store, StoreError
+from gateway.ports import (
+    Delivery,
+    Downstream,
+    Notice,
+    Outgoing,
+    OutgoingKind,
+    Resolver,
+    Session,
+    Settlement,
+    Store,
+    StoreError,
+)
 from gateway.quarantine.admit import admit
 from gateway.register.compile import compile_record, fates_of
+from gateway.register.record import Record
 from gateway.responder.seal import seal
-
-ROUNDS_MAX = 24  # of DNS questions for one message: SPF includes follow one another
-EVIDENCE_SECONDS = 30.0  # safety R-10
-THREAD_ABOVE = 512 * 1024  # octets from which work on a message leaves the event loop (safety F-38)
-
-_P = ParamSpec("_P")
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +90,7 @@ async def process(world: World, passage: Passage) -> Reply:
         evidence=lambda: codec.plain(evidence),
         authserv_id=policy.authserv_id,
     )
+    draft = await _drafted(world, passage, evidence, judgement)
     later = [_outgoing(world, passage, group.route, group.paths, group) for group in plans[1:]]
     try:
         if entry or later:
@@ -107,39 +111,7 @@ async def process(world: World, passage: Passage) -> Reply:
         except StoreError as error:
             await _take_back(world.store, transaction.id, replace(delivery, unknown=True))
             return _refuse(transaction, judgement, error.reply)
-    return await _settle(world, passage, evidence, judgement, delivery, queued=later, relayed=bool(plans))
-
-
-async def off_loop(message: Message, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-    """Run pure work on the message: at once when it is small, in a thread when it would hold up other sessions."""
-    if message.size > THREAD_ABOVE:
-        return await asyncio.to_thread(work, *args, **kwargs)
-    return work(*args, **kwargs)
-
-
-async def gather(
-    resolver: Resolver, transaction: Transaction, authserv_id: str, known: dict[Question, Answer]
-) -> Evidence:
-    """Assess, answer what it asks, assess again: DNS enters as data. Time is bounded; what is late is a temperror."""
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + EVIDENCE_SECONDS
-    for round_ in range(ROUNDS_MAX + 2):
-        zone = Layered(known, resolver.cache)
-        outcome = await off_loop(
-            transaction.message, assess, transaction, zone, authserv_id=authserv_id, now=transaction.received_at
-        )
-        if isinstance(outcome, Evidence):
-            return outcome
-        answers: Mapping[Question, Answer] = {}
-        if round_ < ROUNDS_MAX:
-            try:
-                async with asyncio.timeout_at(deadline):
-                    answers = await resolver.answer(outcome.questions)
-            except TimeoutError:
-                answers = {}
-        late = Answer(Outcome.ERROR, reason="no answer within the time for one message")
-        known.update({question: answers.get(question, late) for question in outcome.questions})
-    raise RuntimeError("evidence asks for ever new questions")
+    return await _settle(world, passage, judgement, draft, delivery, queued=later, relayed=bool(plans))
 
 
 def _sealed(world: World, transaction: Transaction, evidence: Evidence, results: bytes, group: Group) -> Group:
@@ -199,11 +171,23 @@ async def _take_back(store: Store, transaction_id: str, delivery: Delivery) -> N
         maillog.event("withdraw-failed", id=transaction_id, reason=str(error))
 
 
+async def _drafted(
+    world: World, passage: Passage, evidence: Evidence, judgement: Judgement
+) -> tuple[Record, Notice | None]:
+    """The register's line and the notice, before anything is relayed: what can break, breaks while 451 is still true."""
+    notice, word = world.notices.prepare(passage.transaction, evidence, judgement, passage.policy)
+    record = await off_loop(
+        passage.transaction.message, compile_record, passage.transaction, judgement.identity, judgement.submissions, (),
+        digest=passage.digest, reply="", notice=word, generation=passage.policy.generation, facts=judgement.facts(),
+    )  # fmt: skip
+    return record, notice
+
+
 async def _settle(
     world: World,
     passage: Passage,
-    evidence: Evidence,
     judgement: Judgement,
+    draft: tuple[Record, Notice | None],
     delivery: Delivery,
     *,
     queued: Sequence[Outgoing],
@@ -213,12 +197,9 @@ async def _settle(
     transaction = passage.transaction
     waiting = {(item.route, path.mailbox.key) for item in queued for path in item.recipients}
     fates = fates_of(judgement.decisions, waiting)
-    notice, word = world.notices.prepare(transaction, evidence, judgement, passage.policy)
-    record = await off_loop(
-        transaction.message, compile_record, transaction, judgement.identity, judgement.submissions, fates,
-        digest=passage.digest, reply=str(delivery.reply) if relayed else "", notice=word,
-        generation=passage.policy.generation, facts=judgement.facts(),
-    )  # fmt: skip
+    record, notice = draft
+    told = tuple((fate.recipient, fate.verb, fate.rule) for fate in fates)
+    record = replace(record, fates=told, reply=str(delivery.reply) if relayed else "")
     try:
         with metrics.store_seconds.time():
             outcome = await world.store.settle(Settlement(record=record, notices=(notice,) if notice else ()))
@@ -229,7 +210,9 @@ async def _settle(
         if not relayed:  # nothing has left us: the client may try again
             await _take_back(world.store, transaction.id, Delivery(error.reply))
             return _refuse(transaction, judgement, error.reply)
-    shown = "" if notice else word  # whether a queued notice goes out is the outbox's to tell, by the verb "replied"
+    shown = (
+        "" if notice else record.notice
+    )  # whether a queued notice goes out is the outbox's to tell, by the verb "replied"
     for fate in fates:
         metrics.child(metrics.fates, fate.verb).inc()
         maillog.fate(

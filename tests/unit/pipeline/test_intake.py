@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway import app, pipeline
+from gateway import app
 from gateway.envelope.address import parse_mailbox
 from gateway.envelope.message import Message
 from gateway.evidence.result import Evidence
@@ -126,9 +126,9 @@ class Deaf:
 
 async def test_evidence_is_temperror_when_dns_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
     """R-10: the time of one message is bounded, whatever the resolver does."""
-    monkeypatch.setattr(pipeline, "EVIDENCE_SECONDS", 0.05)
+    monkeypatch.setattr(gathering, "EVIDENCE_SECONDS", 0.05)
     async with asyncio.timeout(10):
-        evidence = await pipeline.gather(Deaf(), transaction(MESSAGE), "mx.longan.edu.vn", {})
+        evidence = await gathering.gather(Deaf(), transaction(MESSAGE), "mx.longan.edu.vn", {})
     assert isinstance(evidence, Evidence)
     assert evidence.spf_mailfrom.result == "temperror"
     assert evidence.dmarc.result == "temperror"
@@ -142,9 +142,9 @@ async def test_an_endless_chain_of_questions_ends() -> None:
         for name, after in zip(["longan.edu.vn", *names], [*names, "longan.edu.vn"], strict=True)
     }
     resolver = Deaf(chain)
-    evidence = await pipeline.gather(resolver, transaction(MESSAGE), "mx.longan.edu.vn", {})
+    evidence = await gathering.gather(resolver, transaction(MESSAGE), "mx.longan.edu.vn", {})
     assert evidence.spf_mailfrom.result == "permerror"
-    assert resolver.rounds <= pipeline.ROUNDS_MAX
+    assert resolver.rounds <= gathering.ROUNDS_MAX
 
 
 async def test_large_messages_are_judged_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,9 +154,9 @@ async def test_large_messages_are_judged_in_a_thread(monkeypatch: pytest.MonkeyP
     def where() -> bool:
         return threading.current_thread() is loop_thread
 
-    small, large = Message(MESSAGE), Message(MESSAGE + b"x\r\n" * pipeline.THREAD_ABOVE)
-    assert await pipeline.off_loop(small, where)
-    assert not await pipeline.off_loop(large, where)
+    small, large = Message(MESSAGE), Message(MESSAGE + b"x\r\n" * gathering.THREAD_ABOVE)
+    assert await gathering.off_loop(small, where)
+    assert not await gathering.off_loop(large, where)
 
 
 # ---- notices: switches and reasons (AR-4, AR-11, AR-18) ------------------------------------------------------------------
