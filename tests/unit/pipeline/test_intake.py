@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway import app
+from gateway import app, gathering
 from gateway.envelope.address import parse_mailbox
 from gateway.envelope.message import Message
 from gateway.evidence.result import Evidence
