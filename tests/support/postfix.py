@@ -105,8 +105,11 @@ class Postfix:
         self._configure(account)
         self._command("start")
         until = time.monotonic() + PATIENCE
-        while not (self._greets() and "disconnect from" in self.log):  # our own look is then counted in the log
+        while not self._greets():
             assert time.monotonic() < until, f"Postfix does not greet\n{self._log_if_any()}"
+            time.sleep(0.05)
+        while self._log_if_any(whole=True).count("disconnect from") < 1:  # our own look is in the log, not still to come
+            assert time.monotonic() < until, f"Postfix does not log\n{self._log_if_any()}"
             time.sleep(0.05)
 
     def stop(self) -> None:
@@ -161,9 +164,9 @@ class Postfix:
         )
         assert not check or done.returncode == 0, f"postfix {verb}: {done.stdout}{done.stderr}{self._log_if_any()}"
 
-    def _log_if_any(self) -> str:
+    def _log_if_any(self, *, whole: bool = False) -> str:
         with contextlib.suppress(OSError):
-            return self.log[-4000:]
+            return self.log if whole else self.log[-4000:]
         return ""
 
     def _greets(self) -> bool:
