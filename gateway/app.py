@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mappi
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from gateway import maillog, metrics
@@ -17,6 +18,7 @@ from gateway.endpoint.smtp import Door, serve
 from gateway.intake import Pipeline
 from gateway.notices import Notices
 from gateway.pipeline import World
+from gateway.policy.policyset import PolicySet
 from gateway.ports import StoreError
 from gateway.quarantine.entry import State
 from gateway.relay.client import Downstream
@@ -28,7 +30,7 @@ from gateway.responder.sign import Signer, SignerError
 from gateway.responder.template import NoticeError
 from gateway.settings import NoticeSettings, Settings
 from gateway.store.migrate import CannotStart
-from gateway.store.sqlite import SqliteStore, open_store
+from gateway.store.sqlite import SqliteStore, database_of, open_store
 from gateway.supervisor import Context, Health, Unusable, run
 
 MEETING_SECONDS = 5.0
@@ -112,17 +114,35 @@ def _notices(settings: NoticeSettings) -> Notices:
 # ---- processes ------------------------------------------------------------------------------------------------------
 
 
+def contradictions(settings: Settings, policy: PolicySet | None) -> list[str]:
+    """What the settings ask for and cannot have, as sentences: notices' sender and key, their route, the store's name.
+
+    `gateway check` tells them, and the service does not start with one. Reads the key's file.
+    """
+    found = []
+    for attempt in (partial(_notices, settings.notice), partial(database_of, settings)):
+        try:
+            attempt()
+        except (CannotStart, SignerError, NoticeError, OSError) as error:
+            found.append(str(error))
+    if policy and settings.notice.route not in policy.routes:
+        routes = ", ".join(policy.routes)
+        found.append(f"notice.route: the policy has no route {settings.notice.route}; there are: {routes}")
+    return found
+
+
 def run_service(settings: Settings) -> int:
     """`gateway run`: the exit status. Policies and store are tried before anything is opened (exit 78)."""
 
     def prepare() -> None:
         try:
-            Reloader(settings.policies, settings.state).start()
+            policy = Reloader(settings.policies, settings.state).start()
+            if found := contradictions(settings, policy):
+                raise Unusable(found)
             store = open_store(settings)
-            _notices(settings.notice)
         except PolicyError as error:
             raise Unusable([problem.text() for problem in error.problems]) from error
-        except (CannotStart, SignerError, NoticeError, OSError) as error:
+        except (CannotStart, OSError) as error:
             raise Unusable([str(error)]) from error
         asyncio.run(store.close())
 
@@ -134,9 +154,11 @@ async def worker(context: Context) -> None:
     settings = context.settings
     reloader = Reloader(settings.policies, settings.state)
     await asyncio.to_thread(reloader.start)
-    async with open_node(settings, reloader) as node, background(follow_policies(reloader, context)):
+    doors: list[Door] = []
+    async with open_node(settings, reloader) as node, background(follow_policies(reloader, context, doors)):
         await meet_routes(node)
         door = await open_door(node, context.sockets.get("smtp", ()))
+        doors.append(door)
         await context.stopping.wait()
         await door.drain(settings.drain)
         await door.close()
@@ -177,13 +199,15 @@ async def meet_routes(node: Node) -> None:
             await asyncio.gather(*(node.downstream.probe(route) for route in routes))
 
 
-async def follow_policies(reloader: Reloader, context: Context) -> None:
-    """Reload when files change or SIGHUP comes; for ever."""
+async def follow_policies(reloader: Reloader, context: Context, doors: Sequence[Door] = ()) -> None:
+    """Reload when files change or SIGHUP comes, which has the doors read their certificate again too; for ever."""
     watching = asyncio.create_task(reloader.watch())
     try:
         while True:
             await context.hangup.wait()
             context.hangup.clear()
+            for door in doors:
+                door.reload_certificate()
             await asyncio.to_thread(reloader.reload)
     finally:
         watching.cancel()

@@ -91,7 +91,7 @@ async def process(world: World, passage: Passage) -> Reply:
         authserv_id=policy.authserv_id,
     )
     draft = await _drafted(world, passage, evidence, judgement)
-    later = [_outgoing(world, passage, group.route, group.paths, group) for group in plans[1:]]
+    later = [_outgoing(world, passage, group, path) for group in plans[1:] for path in group.paths]
     try:
         if entry or later:
             await world.store.prepare(transaction.message, entry, later)
@@ -105,9 +105,10 @@ async def process(world: World, passage: Passage) -> Reply:
             await _take_back(world.store, transaction.id, delivery)
         return _refuse(transaction, judgement, delivery.reply)
     if failed := [path for path, reply in delivery.replies if not reply.is_positive]:
-        later.append(_outgoing(world, passage, plans[0].route, failed, plans[0]))
+        missed = [_outgoing(world, passage, plans[0], path) for path in failed]
+        later += missed
         try:  # LMTP took it for some: the others are ours now, and are tried again from the outbox
-            await world.store.prepare(transaction.message, None, later[-1:])
+            await world.store.prepare(transaction.message, None, missed)
         except StoreError as error:
             await _take_back(world.store, transaction.id, replace(delivery, unknown=True))
             return _refuse(transaction, judgement, error.reply)
@@ -224,15 +225,16 @@ async def _settle(
     return delivery.reply
 
 
-def _outgoing(world: World, passage: Passage, route: str, paths: Sequence[ForwardPath], group: Group) -> Outgoing:
+def _outgoing(world: World, passage: Passage, group: Group, path: ForwardPath) -> Outgoing:
+    """A row of its own for each recipient: a full mailbox neither delays nor doubles the mail of the others (R-21)."""
     return Outgoing(
         id=world.new_id(),
         kind=OutgoingKind.RELAY,
         cause=passage.transaction.id,
-        route=route,
+        route=group.route,
         reverse_path=passage.transaction.reverse_path,
         parameters=passage.transaction.parameters,
-        recipients=tuple(paths),
+        recipients=(path,),
         digest=passage.digest,
         content=group.prepend,
         drop=tuple((field.start, field.end) for field in group.drop),

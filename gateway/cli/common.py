@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gateway.settings import Settings
     from gateway.store.sqlite import SqliteStore
 
-EX_DATAERR, EX_NOINPUT, EX_UNAVAILABLE, EX_CONFIG = 65, 66, 69, 78  # sysexits.h
+EX_DATAERR, EX_NOINPUT, EX_UNAVAILABLE, EX_CANTCREAT, EX_CONFIG = 65, 66, 69, 73, 78  # sysexits.h
 
 Language = Literal["en", "vi"]
 Config = Annotated[
@@ -30,9 +30,14 @@ Lang = Annotated[str, typer.Option("--lang", help="vi or en; default: by LANG.")
 _T = TypeVar("_T")
 
 
+def reference(text: str) -> str:
+    """A reference as it was typed after a telephone call: in small letters, with O for 0, with I or L for 1."""
+    return text.strip().upper().translate(str.maketrans("OIL", "011"))
+
+
 def fail(sentence: str, code: int) -> NoReturn:
     """Say what is wrong on standard error and end."""
-    typer.echo(sentence, err=True)
+    typer.echo("\n".join(map(safe, sentence.split("\n"))), err=True)
     raise typer.Exit(code)
 
 
@@ -55,7 +60,7 @@ def settings_of(config: Path | None) -> Settings:
 
 
 def with_store(config: Path | None, work: Callable[[SqliteStore, Settings], Awaitable[_T]]) -> _T:
-    """Open the store, do one thing, close it."""
+    """Open the store of a gateway that has run, do one thing, close it."""
     import asyncio
 
     from gateway.ports import StoreError
@@ -66,7 +71,7 @@ def with_store(config: Path | None, work: Callable[[SqliteStore, Settings], Awai
     settings = settings_of(config)
 
     async def once() -> _T:
-        store = await asyncio.to_thread(open_store, settings)
+        store = await asyncio.to_thread(open_store, settings, create=False)
         try:
             return await work(store, settings)
         finally:

@@ -18,18 +18,23 @@ Folder = Annotated[Path | None, typer.Option("--policies", help="The policy fold
 
 def check(config: Config = None, policies: Folder = None, lang: Lang = "", as_json: Json = False) -> None:
     """Check settings and policies: every problem with its place and how to mend it. Exit status 78 on errors."""
+    from gateway.app import contradictions
     from gateway.reloader import inspect
 
-    folder = policies or settings_of(config).policies
+    settings = None if policies else settings_of(config)
+    folder = settings.policies if settings else policies or Path()
+    if not folder.is_dir():
+        fail(f"{folder}: no such folder", EX_NOINPUT)
     policy, problems = inspect(folder, datetime.now(UTC))
+    wrong = contradictions(settings, policy) if settings else []
     if as_json:
-        print_json({"usable": policy is not None, "problems": problems})
+        print_json({"usable": policy is not None and not wrong, "problems": problems, "settings": wrong})
     else:
         vi = language(lang) == "vi"
-        for problem in problems:
-            typer.echo(problem.text("vi" if vi else "en"), err=True)
-        typer.echo(_verdict(folder, policy, len(problems), vi))
-    if policy is None:
+        for line in (*wrong, *(problem.text("vi" if vi else "en") for problem in problems)):
+            typer.echo(safe(line), err=True)
+        typer.echo(_verdict(folder, None if wrong else policy, len(problems), vi))
+    if policy is None or wrong:
         raise typer.Exit(EX_CONFIG)
 
 

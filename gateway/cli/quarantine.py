@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gateway.cli.common import Config, Json, local, print_json, print_table, safe, with_store
+from gateway.cli.common import Config, Json, local, print_json, print_table, reference, safe, with_store
 
 if TYPE_CHECKING:
     from gateway.quarantine.entry import Entry
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from gateway.store.sqlite import SqliteStore
 
 app = typer.Typer(help="Held mail: list, show, release, reject, delete.", no_args_is_help=True)
-Id = Annotated[str, typer.Argument(metavar="ID", help="The reference that is also in the SMTP reply and the notice.")]
+Id = Annotated[
+    str,
+    typer.Argument(metavar="ID", parser=reference, help="The reference that is also in the SMTP reply and the notice."),
+]
 Reason = Annotated[str, typer.Option("--reason", prompt="Reason", help="Kept in the audit log.")]
 
 

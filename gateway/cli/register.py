@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from gateway.cli.common import (
+    EX_CANTCREAT,
     EX_CONFIG,
     EX_NOINPUT,
     Config,
@@ -20,6 +21,7 @@ from gateway.cli.common import (
     local,
     print_json,
     print_table,
+    reference,
     safe,
     with_store,
 )
@@ -84,7 +86,7 @@ def _row(record: Record, settings: Settings) -> list[str]:
 
 @app.command()
 def show(
-    record_id: Annotated[str, typer.Argument(metavar="ID", help="Reference of the message.")],
+    record_id: Annotated[str, typer.Argument(metavar="ID", parser=reference, help="Reference of the message.")],
     config: Config = None,
     as_json: Json = False,
 ) -> None:
@@ -93,7 +95,7 @@ def show(
     async def work(store: SqliteStore, settings: Settings) -> None:
         record = await store.show(record_id)
         if record is None:
-            fail(f"no message {safe(record_id)} in the register", EX_NOINPUT)
+            fail(f"no message {record_id} in the register", EX_NOINPUT)
         if as_json:
             print_json(asdict(record))
             return
@@ -145,8 +147,11 @@ def export(
         if output is None:
             sys.stdout.buffer.writelines(lines)
             return
-        with output.open("wb") as stream:
-            stream.writelines(lines)
+        try:
+            with output.open("wb") as stream:
+                stream.writelines(lines)
+        except OSError as error:
+            fail(f"{output} cannot be written: {error.strerror}", EX_CANTCREAT)
         typer.echo(f"{output}: {len(records)} messages")
 
     with_store(config, work)
@@ -174,6 +179,9 @@ def units(
         registry = policy.grounds.registry
         current = [unit for unit in registry.units.values() if registry.current(unit.id, policy.day(now)) is unit]
         chosen = [unit for unit in current if not kind or unit.kind == kind]
+        if kind and not chosen:
+            kinds = ", ".join(sorted({unit.kind for unit in current}))
+            fail(f"no unit of kind {kind}; there are: {kinds}", EX_NOINPUT)
         begin = day(since, settings) or datetime(2000, 1, 1, tzinfo=UTC)
         tallies = await store.who_has_sent([u.id for u in chosen], begin, day(until, settings, end=True) or now)
         names = {unit.id: unit.name for unit in chosen}

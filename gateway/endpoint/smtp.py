@@ -39,6 +39,8 @@ class Door:
     def reload_certificate(self) -> bool:
         """Read certificate and key again, for connections to come. False: they are unusable and the old ones stay."""
         self._shared.tls, is_good = certificate_or(self._shared.tls, self._shared.settings)
+        if is_good and self._shared.tls is not None:
+            maillog.event("certificate-loaded", certificate=str(self._shared.settings.certificate))
         return is_good
 
     async def drain(self, seconds: float) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from ipaddress import ip_address
+from ipaddress import IPv4Address, ip_address
 from typing import Any, cast
 
 from gateway import maillog, metrics
@@ -23,6 +23,7 @@ from gateway.endpoint.xclient import Told, parse_xclient, parse_xforward
 from gateway.envelope.transaction import Client
 
 PROXY_SECONDS = 5.0  # for the whole PROXY header
+THIS_HOST = Origin(IPv4Address("127.0.0.1"), 0)  # a client of a local socket, which has no address of its own
 
 
 class Admission(Connection):
@@ -58,6 +59,8 @@ class Admission(Connection):
 
     def _peer(self) -> Origin:
         name: Any = self.session.peer if self.session else None
+        if isinstance(name, str | bytes):
+            return THIS_HOST
         if not isinstance(name, tuple):
             raise ConnectionResetError("the client left before we looked")
         return Origin(normalized(ip_address(name[0])), name[1])

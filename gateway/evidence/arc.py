@@ -41,7 +41,8 @@ class Chain:
 def verify(message: Message, zone: Zone) -> MethodResult | None:
     """none, pass or fail, temperror when a key cannot be had; None while the zone lacks a key.
 
-    Facts: sealer (d= of the newest seal, only when the chain passes) and instances (how many sets).
+    Facts: sealer and instances (how many sets). The sealer is d= of the newest seal, and only of a chain that passes and
+    whose newest message signature covers From and the whole body: it vouches for nothing else (RFC 6376 §8.2).
     """
     chain = _kept(message)
     if chain is None:
@@ -67,7 +68,9 @@ def verify(message: Message, zone: Zone) -> MethodResult | None:
         return None
     if flaw:
         return MethodResult("arc", *flaw, facts=instances)
-    return MethodResult("arc", "pass", facts=(("sealer", chain.seals[-1].domain), *instances))
+    covers = b"from" in chain.newest.names and chain.newest.limit is None
+    sealer = (("sealer", chain.seals[-1].domain),) if covers else ()
+    return MethodResult("arc", "pass", facts=(*sealer, *instances))
 
 
 def questions(message: Message) -> set[Question]:

@@ -26,6 +26,7 @@ Properties = tuple[tuple[str, str], ...]
 
 NAME = "Authentication-Results"
 READ_MAX = 8 * 1024  # octets of a stranger's field that are read
+HEAD_MAX = 512  # characters before its results, comments not counted; nobody's authserv-id is longer
 REASON_MAX = 120  # characters
 VALUE_MAX = 330  # characters: an address
 
@@ -117,30 +118,44 @@ def _read(clause: str) -> tuple[tuple[str, str, tuple[tuple[str, str], ...]], ..
 def forged(message: Message, authserv_id: str) -> list[Field]:
     """The Authentication-Results fields that claim our authserv-id in any spelling, to be removed (RFC 8601 §5).
 
-    A field whose beginning cannot be read is taken for a claim. ARC-Authentication-Results belong to ARC and stay.
+    A field whose authserv-id is absent or cannot be read is taken for a claim. ARC-Authentication-Results belong to ARC
+    and stay.
     """
     ours = _spelling(authserv_id)
     wanted = NAME.lower().encode()
-    return [f for f in message.fields if _LETTERS.sub(b"", f.key) == wanted and _claims(f.value[:READ_MAX], ours)]
+    return [f for f in message.fields if _LETTERS.sub(b"", f.key) == wanted and _claims(f.value, ours)]
 
 
 def _claims(value: bytes, ours: str) -> bool:
-    text = decode_text(value)
-    plain = _without_comments(text.encode("utf-8", "replace").decode("utf-8", "replace"))
-    if plain is None:
+    """Whether any reader may find our name there: some decode encoded-words before they look for comments, most do not."""
+    octets, cut = value[:READ_MAX], len(value) > READ_MAX
+    texts = {
+        octets.decode("utf-8", "replace"),
+        decode_text(octets).encode("utf-8", "replace").decode("utf-8", "replace"),
+    }
+    return any(_names(_head(text, cut), ours) for text in texts)
+
+
+def _names(head: str | None, ours: str) -> bool:
+    if head is None:
         return True
-    head = plain.partition(";")[0]
-    words = {_spelling(word) for word in re.split(r"[\s/]+", head) if word}
+    head = unicodedata.normalize("NFKC", head).partition(";")[0]  # some letters become a semicolon only now
+    words = {_spelling(word) for word in re.split(r"[\s/,:]+", head) if word}
     joined = _spelling(re.sub(r"\s+", "", head))
     rest = joined.removeprefix(ours)
-    return ours in words or (rest != joined and re.fullmatch(r"/?[0-9.]*", rest) is not None)
+    return not joined or ours in words or (rest != joined and re.fullmatch(r"/?[0-9.]*", rest) is not None)
 
 
-def _without_comments(text: str) -> str | None:
-    """The text without comments and quotation marks; None when either is not closed."""
+def _head(text: str, cut: bool) -> str | None:
+    """What stands before the first semicolon, without quotation marks and with a blank for each comment.
+
+    None when it is too long, a comment or a quoted string in it is not closed, or the text was cut off before its end.
+    """
     kept: list[str] = []
     depth, quoted, escaped = 0, False, False
     for char in text:
+        if len(kept) > HEAD_MAX:
+            return None
         if escaped:
             escaped = False
             if depth == 0:
@@ -153,9 +168,12 @@ def _without_comments(text: str) -> str | None:
             depth += 1
         elif char == ")" and not quoted and depth:
             depth -= 1
+            kept.append(" ")
         elif depth == 0:
-            kept.append(" " if char == ";" and quoted else char)
-    return None if depth or quoted or escaped else "".join(kept)
+            if char == ";" and not quoted:
+                return "".join(kept)
+            kept.append(" " if char == ";" else char)
+    return None if depth or quoted or escaped or cut else "".join(kept)
 
 
 @lru_cache(maxsize=256)
@@ -168,6 +186,7 @@ def _encoded(text: str) -> str:
 
 def _spelling(name: str) -> str:
     """One spelling for all that a reader may take for the same name."""
-    visible = "".join(c for c in unicodedata.normalize("NFKC", name) if unicodedata.category(c)[0] != "C")
+    shown = (c for c in unicodedata.normalize("NFKC", name) if unicodedata.category(c)[0] != "C")
+    visible = "".join(shown).replace("\ufffd", "")  # what is no UTF-8 may be a blank to a reader of ISO 8859-1
     text = visible.casefold().strip(" .'\"<>[]")
     return text if text.isascii() or len(text) > 255 else _encoded(text)

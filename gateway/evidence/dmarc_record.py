@@ -13,7 +13,7 @@ LABELS_MAX = 8  # a walk asks at most eight questions (RFC 9989 §4.10)
 RECORD_MAX = 4096  # octets
 
 _VERSION = re.compile(r"[Vv][ \t]*=[ \t]*DMARC1[ \t]*(?:;|\Z)")
-_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s,]+\Z")
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!-+\--~]+\Z")  # ASCII without blanks and commas
 _REQUESTS = ("none", "quarantine", "reject")
 
 

@@ -117,11 +117,13 @@ def parse_dkim(field: Field, tags: Tags) -> Signature:
 
 
 def parse_ams(field: Field) -> Signature:
-    """An ARC-Message-Signature (RFC 8617 §4.1.2). Raises TagError."""
+    """An ARC-Message-Signature (RFC 8617 §4.1.2), which has to sign From as DKIM does. Raises TagError."""
     # without c= signers and verifiers of ARC take relaxed/relaxed, where DKIM takes simple/simple
     signature = _message_signature(field, {b"c": b"relaxed/relaxed", **parse(field.value), b"i": b""})
     if b"arc-seal" in signature.names:
         raise TagError("h= names ARC-Seal")
+    if signature.names and b"from" not in signature.names:  # the published suite lets an empty h= pass
+        raise TagError("From is not signed")
     return signature
 
 

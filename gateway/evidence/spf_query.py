@@ -27,6 +27,7 @@ CACHED = 4096  # terms, networks and addresses of records that are remembered as
 _TERM = re.compile(
     r"[-+?~]?(include:|redirect=|exists:|a:|mx:|a(?=/|\Z)|mx(?=/|\Z))([^/%]*)(?:/[\d/]*)?\Z", re.IGNORECASE
 )
+_MACRO = re.compile(r"%(?:[%_-]|\{[slodiphcrtv](?:0*[1-9][0-9]*)?r?[.+,/_=-]*\})", re.IGNORECASE)  # RFC 7208 §7.1
 _TERM_TYPES: dict[str, QuestionType] = {"include": "TXT", "redirect": "TXT", "exists": "A", "mx": "MX"}
 
 
@@ -45,6 +46,9 @@ class Query(_Query):  # type: ignore[misc]
         self, zone: Zone, address: IPv4Address | IPv6Address, sender: str, helo: str, receiver: str, now: int
     ) -> None:
         super().__init__(i=address, s=sender, h=helo, receiver=receiver or "unknown", strict=True)
+        local, _, domain = sender.rpartition("@")  # pyspf splits at the first "@", which may be a quoted one
+        self.l, self.o = local or "postmaster", domain.removesuffix(".")
+        self.d = self.o
         self.t = str(now)
         self.zone = zone
         self.asked: set[Question] = set()
@@ -104,12 +108,23 @@ class Query(_Query):  # type: ignore[misc]
                 kind: QuestionType = _TERM_TYPES.get(match[1].lower().rstrip(":=")) or self.A
                 self.zone.get(Question(name, kind))
 
+    def dns_spf(self, domain: str) -> str | None:
+        """The SPF record of a name; for one that a local-part made non-ASCII a record that matches nothing (RFC 8616 §4)."""
+        record: str | None = super().dns_spf(domain) if domain.isascii() else "v=spf1"
+        return record
+
     def dns_mx(self, domainname: str) -> list[str]:
-        """Addresses of all MX hosts, asked for together."""
-        hosts = self.dns(domainname, "MX", ignore_void=True)
-        self._ask_ahead(str(name) for _, name in hosts[: spf.MAX_MX])
-        addresses: list[str] = super().dns_mx(domainname)
-        return addresses
+        """Addresses of all MX hosts, asked for together. Raises spf.PermError for more than ten hosts."""
+        hosts = self.dns(domainname, "MX")
+        if len(hosts) > spf.MAX_MX:
+            raise _spf.PermError(f"more than {spf.MAX_MX} MX records")
+        names = [str(name) for _, name in sorted(hosts)]
+        self._ask_ahead(names)
+        return [address for name in names for address in self._addresses(name)]
+
+    def _addresses(self, name: str) -> list[str]:
+        """Addresses of a name that an answer gave: void look-ups are counted by terms (RFC 7208 §4.6.4), so not here."""
+        return self.dns(name, self.A, ignore_void=True)
 
     def _ask_ahead(self, names: Any) -> None:
         for name in names:
@@ -127,11 +142,20 @@ class Query(_Query):  # type: ignore[misc]
         valid = []
         for name in names:
             try:
-                if self.cidrmatch(self.dns_a(name, self.A), self.cidrmax):
+                if self.cidrmatch(self._addresses(name), self.cidrmax):
                     valid.append(name)
             except spf.TempError:
                 continue
         return valid
+
+    def expand(self, text: str, stripdot: bool = True) -> str:
+        """Macros expanded. pyspf reads %{d0} and %{dx} as %{d}, and overlooks an upper-case R. Raises spf.PermError."""
+        if "%" in text:
+            if "%" in _MACRO.sub("", text):
+                raise _spf.PermError("macro syntax")
+            text = _MACRO.sub(lambda macro: macro[0][:3] + macro[0][3:].lower(), text)
+        expanded: str = super().expand(text, stripdot)
+        return expanded
 
     def validate_mechanism(self, mech: str) -> tuple[str, str, str, int, str]:
         """Without macros a term means the same for every client of its kind, so it is read once."""

@@ -105,6 +105,9 @@ def _sealed(case: _Case, remarks: list[str]) -> tuple[Level, str] | None:
     if arc.result != "pass":
         return None
     sealer = arc.get("sealer").lower()
+    if not sealer:
+        remarks.append("ARC chain passes, but does not cover From and the whole body")
+        return None
     if sealer in case.grounds.trusted_sealers:
         return Level.SHARED, f"ARC chain passes, sealed by {sealer}, a trusted sealer"
     remarks.append(f"ARC chain passes, but its sealer {sealer} is not trusted")

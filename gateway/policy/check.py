@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from gateway.policy.cases import run_cases
@@ -10,14 +10,16 @@ from gateway.policy.parse import PolicySet, load
 from gateway.policy.problem import Problem
 
 
-def check(files: Mapping[str, str], *, now: datetime, generation: int = 0) -> tuple[PolicySet | None, list[Problem]]:
-    """Parse, lint and run the golden cases; `now` is aware.
+def check(
+    files: Mapping[str, str], *, now: datetime, generation: int = 0, unread: Collection[str] = ()
+) -> tuple[PolicySet | None, list[Problem]]:
+    """Parse, lint and run the golden cases; `now` is aware. `unread` names files that are there and cannot be read.
 
     The set is None when there is any error; warnings may come with a set.
     """
-    policy, problems = load(files, today=now.date(), generation=generation)
-    if policy is None:
-        return None, problems
+    policy, problems = load(files, today=now.date(), generation=generation, unread=unread)
+    if policy is None or unread:  # what a case meets without a file is nobody's mistake
+        return policy, problems
     failures = run_cases(policy, files, now)
     problems = sorted([*problems, *failures])
     return (None if any(failure.severity == "error" for failure in failures) else policy), problems

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from gateway.envelope.address import AddressError, is_under, parse_domain
@@ -14,6 +15,22 @@ from gateway.policy.patterns import domain_matches
 from gateway.policy.places import Document, Path
 from gateway.policy.problem import Problem
 from gateway.policy.schema import PolicyModel, RouteModel
+
+
+class _Anything(Collection[str]):
+    """Holds whatever is asked for: of a file that cannot be read nobody knows what is not in it."""
+
+    def __contains__(self, _: object) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+ANYTHING: Final = _Anything()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from types import MappingProxyType
@@ -17,7 +17,7 @@ from gateway.identity.registry import Registry
 from gateway.policy.build import build_route, build_rules
 from gateway.policy.directive import Directive
 from gateway.policy.errors import validate
-from gateway.policy.lint import Known, lint_directives, lint_policy
+from gateway.policy.lint import ANYTHING, Known, lint_directives, lint_policy
 from gateway.policy.lint_rules import lint_names, lint_rules
 from gateway.policy.match import Setting
 from gateway.policy.places import Document, read_yaml
@@ -26,35 +26,41 @@ from gateway.policy.problem import Problem
 from gateway.policy.salvage import salvage
 from gateway.policy.schema import PolicyModel
 from gateway.policy.schema_directive import DirectiveModel
-from gateway.policy.tables import read_free_providers, read_mailboxes, read_units
+from gateway.policy.tables import read_free_providers, read_mailboxes, read_units, whole_free_providers
 
 __all__ = ["PolicySet", "digest_of", "load"]
 
 POLICY, UNITS, MAILBOXES, FREE_PROVIDERS = "policy.yaml", "units.csv", "mailboxes.csv", "free_providers.txt"
 
 
-def load(files: Mapping[str, str], *, today: date, generation: int = 0) -> tuple[PolicySet | None, list[Problem]]:
-    """Read a policy set from its files (relative name to text).
+def load(
+    files: Mapping[str, str], *, today: date, generation: int = 0, unread: Collection[str] = ()
+) -> tuple[PolicySet | None, list[Problem]]:
+    """Read a policy set from its files (relative name to text); `unread` names those that are there and cannot be read.
 
     Returns the set, or None when there is an error, and all problems of all files, sorted by place; warnings do not
     stand in the way.
     """
-    tables = _Tables(files, today)
+    tables = _Tables(files, today, unread)
     directives, documents = _directives(files, tables.problems)
-    templates = {
-        name[len("templates/") : -len(".j2")]: text
-        for name, text in files.items()
-        if name.startswith("templates/") and name.endswith(".j2")
-    }
+    templates = {name: files[f"templates/{name}.j2"] for name in _stems(files, "templates/", ".j2")}
     known = Known(
-        {unit.id for unit in tables.units}, {unit.kind for unit in tables.units}, documents.keys(), templates, today
+        {unit.id for unit in tables.units} if tables.has_all_units else ANYTHING,
+        {unit.kind for unit in tables.units} if tables.has_all_units else ANYTHING,
+        documents.keys() | _stems(unread, "directives/", ".yaml"),
+        templates.keys() | _stems(unread, "templates/", ".j2"),
+        today,
     )
     problems = [*tables.problems, *lint_directives(directives, documents, known), *_unread(files)]
-    model = _policy(files, known, problems)
+    model = _policy(files, known, problems) if POLICY not in unread else None
     problems.sort()
     if model is None or any(problem.severity == "error" for problem in problems):
         return None, problems
     return _policy_set(model, tables, directives, templates, generation, digest_of(files)), problems
+
+
+def _stems(names: Iterable[str], folder: str, suffix: str) -> set[str]:
+    return {name[len(folder) : -len(suffix)] for name in names if name.startswith(folder) and name.endswith(suffix)}
 
 
 def digest_of(files: Mapping[str, str]) -> str:
@@ -73,6 +79,8 @@ class _Tables:
 
     files: Mapping[str, str]
     today: date
+    unread: Collection[str] = ()
+    has_all_units: bool = True  # False: what a unit is, is not known, so nobody is blamed for naming one
     units: list[Unit] = field(default_factory=list)
     holdings: list[Holding] = field(default_factory=list)
     free_additions: frozenset[str] = frozenset()
@@ -80,29 +88,42 @@ class _Tables:
     problems: list[Problem] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        for name in (UNITS, MAILBOXES):
-            if name not in self.files:
-                self.problems.append(
-                    Problem(
-                        name,
-                        0,
-                        0,
-                        "warning",
-                        "",
-                        "the file is not there: no unit will be named",
-                        "không có tệp này: sẽ không xác định được đơn vị gửi",
-                    )
-                )
         if UNITS in self.files:
             self.units, problems = read_units(self.files[UNITS], UNITS)
+            self.has_all_units = not any(p.severity == "error" and not p.column for p in problems)  # cut short there
             self.problems += problems
+        else:
+            self.has_all_units = MAILBOXES not in self.files and UNITS not in self.unread
         if MAILBOXES in self.files:
-            self.holdings, problems = read_mailboxes(self.files[MAILBOXES], MAILBOXES, self.units, self.today)
+            units = self.units if self.has_all_units else None
+            self.holdings, problems = read_mailboxes(self.files[MAILBOXES], MAILBOXES, units, self.today)
             self.problems += problems
+        self._tell_missing()
         if FREE_PROVIDERS in self.files:
             additions, removals, problems = read_free_providers(self.files[FREE_PROVIDERS], FREE_PROVIDERS)
             self.free_additions, self.free_removals = frozenset(additions), frozenset(removals)
             self.problems += problems
+        self.problems += whole_free_providers(self.holdings, MAILBOXES, self.free)
+
+    @property
+    def free(self) -> FreeProviders:
+        return FreeProviders(self.free_additions, self.free_removals)
+
+    def _tell_missing(self) -> None:
+        """A table less is a warning; but mailboxes of units that no file describes cannot be used."""
+        for name in (UNITS, MAILBOXES):
+            if name in self.files or name in self.unread:
+                continue
+            en, vi = (
+                "the file is not there: no unit will be named",
+                "không có tệp này: sẽ không xác định được đơn vị gửi",
+            )
+            if name == UNITS and self.holdings:
+                en = f"the file is not there, and {MAILBOXES} names units: put it back"
+                vi = f"không có tệp này, mà {MAILBOXES} có ghi đơn vị: hãy để lại tệp"
+                self.problems.append(Problem(name, 0, 0, "error", "", en, vi))
+            else:
+                self.problems.append(Problem(name, 0, 0, "warning", "", en, vi))
 
 
 def _directives(files: Mapping[str, str], problems: list[Problem]) -> tuple[dict[str, Directive], dict[str, Document]]:
@@ -181,7 +202,7 @@ def _policy_set(
             document_number=model.administrative.document_number,
             attachment_types=model.administrative.attachment_types,
         ),
-        free=FreeProviders(tables.free_additions, tables.free_removals),
+        free=tables.free,
     )
     return PolicySet(
         authserv_id=model.authserv_id,

@@ -75,6 +75,9 @@ _IDENTITY: Final[Mapping[str, str]] = {
     "ARC chain passes, but its sealer {sealer} is not trusted": (
         "chuỗi ARC hợp lệ, nhưng bên niêm phong {sealer} không được tin cậy"
     ),
+    "ARC chain passes, but does not cover From and the whole body": (
+        "chuỗi ARC hợp lệ, nhưng không bao trùm trường From và toàn bộ nội dung thư"
+    ),
     "nothing proves it (SPF {spf}, DKIM {dkim*})": "không có gì chứng thực (SPF {spf}, DKIM {dkim})",
     # provider
     "{domain} is added in policies/free_providers.txt": "{domain} được thêm trong tệp policies/free_providers.txt",

@@ -77,6 +77,8 @@ _SPF: Final[Mapping[str, str]] = {
     "Too many DNS lookups": "quá nhiều lần tra cứu DNS",
     "Too many levels of recursion": "tham chiếu lồng nhau quá sâu",
     "more than {count} DNS queries": "quá {count} câu hỏi DNS",
+    "more than {count} MX records": "quá {count} bản ghi MX",
+    "macro syntax": "macro sai cú pháp",
     "more than {count} void look-ups": "quá {count} lần tra cứu DNS không có kết quả",
     "Two or more type TXT spf records found.": "có từ hai bản ghi SPF trở lên",
     "Unknown mechanism found: {term*}": "cơ chế lạ: {term}",

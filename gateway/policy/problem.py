@@ -17,10 +17,11 @@ class Problem:
     vi: str
 
     def text(self, language: Literal["en", "vi"] = "en") -> str:
-        """One line: `policy.yaml:6:12: error: ...`."""
+        """One line: `policy.yaml:6:12: error: ...`; control characters of a value are shown, not obeyed (safety S-44)."""
         place = ":".join([self.file, *(str(n) for n in (self.line, self.column) if n)])
         word = {"en": self.severity, "vi": {"error": "lỗi", "warning": "cảnh báo"}[self.severity]}[language]
-        return f"{place}: {word}: {self.vi if language == 'vi' else self.en}"
+        line = f"{place}: {word}: {self.vi if language == 'vi' else self.en}"
+        return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in line)
 
     def __str__(self) -> str:
         return self.text()

@@ -19,10 +19,12 @@ _INTRODUCTION = """\
 Tệp này được tạo tự động từ mã nguồn; không sửa bằng tay. *This file is generated from the models; do not edit it.*
 
 Sửa tệp nào trong thư mục này thì cổng thư tự đọc lại sau vài giây. Nếu có lỗi, cổng tiếp tục dùng bản cũ và ghi lỗi vào
-nhật ký. Trước khi lưu nên chạy `gateway check`: mọi lỗi được nêu cùng lúc, kèm tên tệp, số dòng, số cột và cách sửa.
+nhật ký. Sau khi sửa hãy chạy `gateway check`: mọi lỗi được nêu cùng lúc, kèm tên tệp, số dòng, số cột và cách sửa.
+Muốn thử trước khi áp dụng thì sửa trên một bản sao: `gateway check --policies BẢN-SAO`.
 
 *The gateway reads this directory again a few seconds after a change. On any error it keeps the set in force and says so
-in its log. Run `gateway check` first: it reports every problem at once, with file, line, column and how to mend it.*
+in its log. Run `gateway check` after a change: it reports every problem at once, with file, line, column and how to mend
+it. To try a change before it counts, check a copy: `gateway check --policies COPY`.*
 
 | Tệp / File | Nội dung / What it holds |
 |---|---|

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Final, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from gateway.envelope.reply import Reply
 from gateway.policy.model import Model
@@ -46,13 +46,18 @@ class RelayThen(Model):
 
     Phần thêm sau tên hộp thư: user+chi-tiết@tên-miền."""
 
-    @model_validator(mode="after")
-    def _plain_detail(self) -> RelayThen:
-        if self.plus_address and not _DETAIL.match(self.plus_address):
+    @field_validator("plus_address")
+    @classmethod
+    def _plain_detail(cls, value: str) -> str:
+        if value and not _DETAIL.match(value):
             raise wrong(
-                "plus_address takes letters, digits, '.', '_' and '-'",
-                "plus_address chỉ gồm chữ cái không dấu, chữ số, '.', '_' và '-'",
+                "letters a-z, digits, '.', '_' and '-' only",
+                "chỉ gồm chữ cái không dấu, chữ số, '.', '_' và '-'",
             )
+        return value
+
+    @model_validator(mode="after")
+    def _one_target(self) -> RelayThen:
         if self.plus_address and self.redirect:
             raise wrong("plus_address and redirect exclude each other", "không dùng plus_address cùng với redirect")
         return self

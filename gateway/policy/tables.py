@@ -10,11 +10,12 @@ from functools import lru_cache
 from gateway.envelope.address import AddressError
 from gateway.identity.identity import Holding, Unit
 from gateway.identity.pattern import Pattern, parse_pattern
+from gateway.identity.provider import FreeProviders
 from gateway.policy.csv_rows import Columns, Row, Sheet
 from gateway.policy.problem import Problem
 from gateway.policy.provider_list import read_free_providers
 
-__all__ = ["read_free_providers", "read_mailboxes", "read_units"]
+__all__ = ["read_free_providers", "read_mailboxes", "read_units", "whole_free_providers"]
 
 UNIT_COLUMNS = Columns(
     ("unit_id", "name", "kind"),
@@ -51,10 +52,15 @@ def read_units(text: str, file: str) -> tuple[list[Unit], list[Problem]]:
     return list(units.values()), sorted(sheet.problems, key=_place)
 
 
-def read_mailboxes(text: str, file: str, units: Iterable[Unit], today: date) -> tuple[list[Holding], list[Problem]]:
-    """Read mailboxes.csv against the units of the same policy set. Rows with an error are left out; nothing raises."""
+def read_mailboxes(
+    text: str, file: str, units: Iterable[Unit] | None, today: date
+) -> tuple[list[Holding], list[Problem]]:
+    """Read mailboxes.csv against the units of the same policy set. Rows with an error are left out; nothing raises.
+
+    Without `units` (None: their file cannot be read whole) no row is blamed for naming a unit that is not there.
+    """
     sheet = Sheet(text, file, MAILBOX_COLUMNS)
-    known = {unit.id: unit for unit in units}
+    known = None if units is None else {unit.id: unit for unit in units}
     kept = _Kept()
     holdings: list[Holding] = []
     for row in sheet.rows():
@@ -68,6 +74,23 @@ def read_mailboxes(text: str, file: str, units: Iterable[Unit], today: date) -> 
     _warn_of_expired(sheet, kept, today)
     _warn_of_shadowed(sheet, kept)
     return holdings, sorted(sheet.problems, key=_place)
+
+
+def whole_free_providers(holdings: Iterable[Holding], file: str, free: FreeProviders) -> Iterator[Problem]:
+    """Rows that give a unit every mailbox, or many, of a free provider: there anybody can open one and be that unit."""
+    for holding in holdings:
+        text = holding.pattern
+        if "@" in text and "*" not in text and not text.startswith("@"):
+            continue
+        domain = parse_pattern(text).domain
+        if free.reason(domain):
+            en = (
+                f"{text}: anybody can open a mailbox at {domain}. Write the unit's own address; if {domain} is no free "
+            )
+            en += f"provider, write -{domain} in free_providers.txt."
+            vi = f"{text}: ai cũng mở được hộp thư tại {domain}. Hãy ghi đúng địa chỉ của đơn vị; nếu {domain} không phải "
+            vi += f"nhà cung cấp miễn phí thì ghi -{domain} trong free_providers.txt."
+            yield Problem(file, holding.line, 0, "error", text, en, vi)
 
 
 class _Kept:
@@ -194,17 +217,17 @@ def _read_pattern(sheet: Sheet, row: Row) -> Pattern | None:
         return None
 
 
-def _read_holding(sheet: Sheet, row: Row, units: dict[str, Unit]) -> Holding | None:
+def _read_holding(sheet: Sheet, row: Row, units: dict[str, Unit] | None) -> Holding | None:
     before = len(sheet.problems)
     unit_id = row.get("unit_id")
-    if unit_id not in units:
+    if units is not None and unit_id not in units:
         _unknown_unit(sheet, row, "unit_id", units)
     start, end = _read_dates(sheet, row)
     if len(sheet.problems) > before:
         return None
     holding = Holding(row.get("address"), unit_id, row.get("function"), start, end, row.get("note"), row.line)
-    unit = units[unit_id]
-    if not unit.successor and not _overlap(holding, unit):
+    unit = units[unit_id] if units is not None else None
+    if unit and not unit.successor and not _overlap(holding, unit):
         sheet.warning(row.line, "unit_id", unit_id,
                       f"unit {unit_id} does not exist on this row's days, so it never counts. Mend the dates.",
                       f"đơn vị {unit_id} không tồn tại trong thời gian của dòng này nên dòng không có tác dụng. "

@@ -58,7 +58,7 @@ class MoveRefused(Exception):
 
 
 class UnknownEntry(LookupError):
-    """There is no entry of this id."""
+    """There is no entry of this id, which is its only argument."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

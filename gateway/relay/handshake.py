@@ -22,7 +22,7 @@ async def connect(route: Route, hostname: str, seconds: float) -> Connection:
         with metrics.child(metrics.downstream_seconds, "connect").time():
             async with asyncio.timeout(seconds):
                 try:
-                    return await _open(route, hostname, seconds, tls=route.starttls != "never")
+                    return await _open(route, hostname, seconds, tls=_wants_tls(route))
                 except _TlsFailed as error:  # only where the route does not insist on it
                     maillog.event("downstream-tls-failed", route=route.name, detail=str(error))
                     return await _open(route, hostname, seconds, tls=False)
@@ -30,6 +30,11 @@ async def connect(route: Route, hostname: str, seconds: float) -> Connection:
         raise Refused(verdict.of_error(error, route, "connect"), str(error)) from error
     except (OSError, TimeoutError, WireError) as error:
         raise verdict.unreachable(error, route) from error
+
+
+def _wants_tls(route: Route) -> bool:
+    """A local socket never leaves this host, and no certificate can name its path: there is nothing to encrypt or prove."""
+    return route.starttls != "never" and not route.host.startswith(UNIX)
 
 
 class _TlsFailed(Exception):

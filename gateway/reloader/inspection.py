@@ -16,7 +16,7 @@ from gateway.responder.template import check_template
 def inspect(directory: Path, now: datetime) -> tuple[PolicySet | None, list[Problem]]:
     """The set, or None when there is any error, and all problems of all files; `now` is aware. Blocking."""
     files, unread = read_directory(directory)
-    policy, found = check(files, now=now)
+    policy, found = check(files, now=now, unread={problem.file for problem in unread})
     problems = sorted([*unread, *found, *template_problems(files)])
     return (None if any(problem.severity == "error" for problem in problems) else policy), problems
 

@@ -18,7 +18,7 @@ from gateway import maillog, metrics
 from gateway.policy.check import check
 from gateway.policy.parse import PolicySet, digest_of
 from gateway.policy.problem import Problem
-from gateway.reloader.directory import Stamps, read_directory, replace_file, stamps, unreadable
+from gateway.reloader.directory import Stamps, read_directory, replace_file, stamps
 from gateway.reloader.generations import Generations
 from gateway.reloader.inspection import template_problems
 
@@ -93,14 +93,15 @@ class Reloader:
             self.problems, self.degraded = [p for p in self.problems if p.severity == "warning"], ""
             metrics.policy_reloads.labels("unchanged").inc()
             return self.problems
-        policy, found = check(files, now=self._clock())
+        policy, found = check(files, now=self._clock(), unread={problem.file for problem in problems})
         problems = sorted([*problems, *found, *self._gone(files), *template_problems(files)])
         if policy is None or _errors(problems):
             return self._refuse(problems)
         try:
             number = self.generations.keep(files)
         except OSError as error:
-            return self._refuse([*problems, unreadable("state/policies", f"cannot be written: {error.strerror}")])
+            en, vi = f"cannot be written: {error.strerror}", f"không ghi được: {error.strerror}"
+            return self._refuse([*problems, Problem("state/policies", 0, 0, "error", "", en, vi)])
         policy = replace(policy, generation=number)
         self._current, self._files, self.problems, self.degraded = policy, frozenset(files), problems, ""
         metrics.policy_generation.set(number)

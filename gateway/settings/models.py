@@ -30,7 +30,7 @@ class Section(BaseModel):
 
 class SmtpSettings(Section):
     listen: tuple[Listen, ...] = ("127.0.0.1:2525",)
-    """Addresses of the SMTP door: host:port, [::1]:port."""
+    """Addresses of the SMTP door: host:port, [::1]:port, unix:/path (its clients count as 127.0.0.1)."""
     proxy_from: Networks = ()
     """PROXY protocol v1/v2 is required from these networks and refused from all others."""
     xclient_from: Networks = ()
@@ -38,7 +38,7 @@ class SmtpSettings(Section):
     max_size: Annotated[ByteSize, Field(ge=64 * 1024)] = ByteSize(50 * MIB)
     """Largest message accepted, in octets."""
     certificate: Path | None = None
-    """PEM chain; STARTTLS is offered when certificate and key are set."""
+    """PEM chain; STARTTLS is offered when certificate and key are set. SIGHUP reads both again."""
     key: Path | None = None
     max_recipients: Annotated[int, Field(ge=100)] = 1000
     """Recipients of one transaction (RFC 5321 §4.5.3.1.8 asks for 100 at least)."""

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from gateway.ports import StoreError
 from gateway.store.blobs import Blobs
-from gateway.store.engine import glancing_connection, reading_engine, writing_engine
+from gateway.store.engine import create_private, glancing_connection, reading_engine, writing_engine
 from gateway.store.faults import Health, Mark, fault_of, no_mark
 from gateway.store.migrate import bring_up_to_date
 from gateway.store.owner import Owner
@@ -48,6 +48,7 @@ class Core:
         self.state = state
         self.clock = clock
         self.health = Health()
+        create_private(database)
         self.engine = writing_engine(database)
         bring_up_to_date(self.engine, database)
         self.dialect = self.engine.dialect.name

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sqlite3
 from pathlib import Path
 from typing import Final
@@ -13,6 +15,15 @@ BUSY_TIMEOUT: Final = 5_000  # milliseconds another process may keep the write l
 CHECKPOINT_PAGES: Final = 4_000
 BEGIN: Final = "BEGIN IMMEDIATE"  # a read that becomes a write could fail half-way
 WAL_KEPT: Final = 64 * 1024 * 1024  # octets of a write-ahead log that are not given back
+
+
+def create_private(database: Path) -> None:
+    """An empty database that only its owner reads: it names people. One that is there keeps the mode it was given.
+
+    What stands in the way is left for SQLite to tell. The write-ahead log takes its mode from the database.
+    """
+    with contextlib.suppress(OSError):
+        os.close(os.open(database, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def writing_engine(database: Path) -> Engine:

@@ -99,6 +99,7 @@ def copy_to(database: Path, copy: Path) -> None:
         connection.execute("VACUUM INTO ?", (str(temporary),))
     finally:
         connection.close()
+    temporary.chmod(database.stat().st_mode & 0o777)
     with temporary.open("rb+") as file:
         os.fsync(file.fileno())
     temporary.rename(copy)
@@ -123,5 +124,6 @@ def _sentence(error: DBAPIError, database: Path) -> str:
         sqlite3.SQLITE_CANTOPEN: "cannot be opened: its directory must exist and belong to the gateway's user",
         sqlite3.SQLITE_BUSY: "is locked by another process",
         sqlite3.SQLITE_FULL: "cannot be written: the disk is full",
+        sqlite3.SQLITE_IOERR: "cannot be read or written: the disk is full or failing",
     }.get(code, "cannot be used")
     return f"{database} {advice} ({error.orig})"

@@ -35,7 +35,7 @@ def find(connection: Connection, entry_id: str) -> Entry:
             merged = select(aliases.c.entry_id).where(aliases.c.alias == entry_id).scalar_subquery()
             row = connection.execute(select(entries).where(entries.c.id == merged)).first()
     if row is None:
-        raise UnknownEntry("no such entry")
+        raise UnknownEntry(entry_id)
     return entry_of(row)
 
 

@@ -106,17 +106,28 @@ class SqliteStore(TransactionDesk, OutboxDesk, QuarantineDesk, RegisterDesk):
         await self._core.in_thread(copy_to, self._core.database, copy)
 
 
-def open_store(settings: Settings) -> SqliteStore:
-    """The store that gateway.toml names. Blocks. Raises CannotStart with a sentence for the operator."""
+def database_of(settings: Settings) -> Path:
+    """The file of the database. Raises CannotStart."""
     try:
         url = make_url(settings.store.url.replace("{state}", str(settings.state)))
     except ArgumentError as error:
         raise CannotStart(f"store.url is no database URL: {settings.store.url}") from error
     if url.get_backend_name() != "sqlite" or not url.database:
         raise CannotStart(f"store.url must name a SQLite file, not {url.render_as_string(hide_password=True)}")
+    return Path(url.database)
+
+
+def open_store(settings: Settings, *, create: bool = True) -> SqliteStore:
+    """The store that gateway.toml names. Blocks. Raises CannotStart with a sentence for the operator.
+
+    Without `create` it must be there: who asks in the wrong folder is not told that nothing is held.
+    """
+    database = database_of(settings)
+    if not create and not os.path.lexists(database):
+        raise CannotStart(f"{database}: the gateway has not run here yet; name its gateway.toml with --config")
     keys = [_read_key(settings.store.key_file)] if settings.store.key_file else []
     try:
-        return SqliteStore(Path(url.database), settings.state, keys=keys)
+        return SqliteStore(database, settings.state, keys=keys)
     except OSError as error:
         raise CannotStart(f"{settings.state} cannot be used: {error.strerror}") from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
 import stat
@@ -61,6 +62,8 @@ def listen(address: Address) -> socket.socket:
             f"{address}: not permitted; ports below 1024 need CAP_NET_BIND_SERVICE or systemd socket activation"
         ) from None
     except OSError as error:
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise CannotListen(f"{address}: {error.strerror}; write an IP address of this server") from None
         raise CannotListen(f"{address}: {error.strerror}; is another program listening there?") from None
 
 

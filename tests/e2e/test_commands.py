@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from gateway.settings import load_settings
+from gateway.store.sqlite import open_store
 from tests.support.corpus import CorpusCase, cases
 from tests.support.gateway_process import GatewayProcess, prepared
 from tests.support.node import Gateway, gateway, id_of
@@ -210,3 +212,64 @@ async def test_register_search_show_export_units(office: Office, tmp_path: Path)
     missing = await office.json("register", "units", "--kind", "phong-gddt", "--missing")
     assert len(missing) == len(sent) - 1
     assert (await office.run("register", "search", "--since", "hôm qua")).returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (("quarantine", "show", "7f3k-9qxm-2c4d"), 66, "no entry 7F3K-9QXM-2C4D"),
+        (("quarantine", "show", "\x1b[31mX"), 66, "no entry \\u001b[31MX"),
+        (("register", "show", "\x1b[31mX"), 66, "\\u001b[31MX"),
+        (("register", "export", "-o", "nowhere/register.csv"), 73, "nowhere/register.csv cannot be written"),
+        (("register", "units", "--kind", "nosuch"), 66, "no unit of kind nosuch; there are: "),
+        (("check", "--policies", "nowhere"), 66, "nowhere: no such folder"),
+    ],
+)
+def test_what_cannot_be_done_is_told_in_one_line(
+    folder: GatewayProcess, arguments: tuple[str, ...], status: int, words: str
+) -> None:
+    asyncio.run(open_store(load_settings(folder.folder / "gateway.toml", {})).close())
+    done = folder.command(*arguments)
+    assert (done.returncode, done.stdout) == (status, "")
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "\x1b" not in done.stderr
+
+
+def test_S44_check_shows_what_is_in_a_policy_and_does_not_obey_it(folder: GatewayProcess) -> None:
+    path = folder.folder / "policies" / "policy.yaml"
+    path.write_text(path.read_text("utf-8").replace("timezone: Asia", 'timezone: "\\e[31m\\nAsia/Hanoi" #', 1), "utf-8")
+    done = folder.command("check", "--lang", "vi")
+    assert done.returncode == 78
+    assert "\\u001b[31m\\u000aAsia/Hanoi" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [("quarantine", "list"), ("register", "units", "--missing")])
+def test_in_the_wrong_folder_nobody_is_told_that_nothing_is_held(
+    folder: GatewayProcess, arguments: tuple[str, ...]
+) -> None:
+    done = folder.command(*arguments)
+    assert (done.returncode, done.stdout) == (69, "")
+    assert "var/gateway.db: the gateway has not run here yet" in done.stderr
+    assert not (folder.folder / "var" / "gateway.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("GATEWAY_NOTICE__FROM", "không phải", "sender of notices is not one mailbox"),
+        ("GATEWAY_NOTICE__ROUTE", "phu", "notice.route: the policy has no route phu; there are: main"),
+        ("GATEWAY_STORE__URL", "postgresql://x", "store.url must name a SQLite file"),
+        ("GATEWAY_NOTICE__DKIM_KEY", "gateway.toml", "DKIM key is no unencrypted PEM private key"),
+    ],
+)
+def test_what_the_service_would_not_start_with_is_told_by_check(
+    folder: GatewayProcess, variable: str, value: str, words: str
+) -> None:
+    dkim = {"GATEWAY_NOTICE__DKIM_DOMAIN": "longan.edu.vn", "GATEWAY_NOTICE__DKIM_SELECTOR": "gw1"}
+    environment = {variable: value} | (dkim if variable.endswith("KEY") else {})
+    for verb in ("check", "run"):
+        done = folder.command(verb, **environment)
+        assert done.returncode == 78
+        assert words in done.stderr

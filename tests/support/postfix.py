@@ -108,7 +108,9 @@ class Postfix:
         while not self._greets():
             assert time.monotonic() < until, f"Postfix does not greet\n{self._log_if_any()}"
             time.sleep(0.05)
-        while self._log_if_any(whole=True).count("disconnect from") < 1:  # our own look is in the log, not still to come
+        while (
+            self._log_if_any(whole=True).count("disconnect from") < 1
+        ):  # our own look is in the log, not still to come
             assert time.monotonic() < until, f"Postfix does not log\n{self._log_if_any()}"
             time.sleep(0.05)
 

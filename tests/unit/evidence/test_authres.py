@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.envelope.message import Message
-from gateway.evidence.authres import forged, write
+from gateway.evidence.authres import READ_MAX, forged, write
 from gateway.evidence.result import Evidence, MethodResult
 from tests.support.signing import rsa_key, sign
 from tests.support.zones import Dns, assessed, txt
@@ -144,6 +144,19 @@ CLAIMS = [
     b'Authentication-Results: "not closed; dmarc=pass',
     b"Authentication-Results: (" + b"(" * 20_000 + b" mx.longan.edu.vn; dmarc=pass",
     b"Authentication-Results: <mx.longan.edu.vn>; dmarc=pass",
+    b'Authentication-Results: (a)(b) "mx.longan.edu.vn" (c) 1 (d) ; dmarc=pass',
+    b"Authentication-Results: (a \\) b) mx.longan.edu.vn; dmarc=pass",
+    b'Authentication-Results: (a " b) mx.longan.edu.vn; dmarc=pass',
+    b'Authentication-Results: "mx.longan\r\n .edu.vn"; dmarc=pass',
+    b"Authentication-Results: =?utf-8?q?mx=2Elongan?= =?utf-8?q?=2Eedu=2Evn?=; dmarc=pass",
+    b"Authentication-Results: mx.longan.edu.vn (x) ; none",
+    b"Authentication-Results: mx.longan.edu.vn dmarc=pass",
+    b"Authentication-Results: mx.longan.edu.vn(x)dmarc=pass",
+    b"Authentication-Results: mx.longan.edu.vn, dmarc=pass",
+    b"Authentication-Results: mx.longan.edu.vn: dmarc=pass",
+    b"Authentication-Results: mx.longan.edu.vn\xa0; dmarc=pass",
+    "Authentication-Results: mx.longan.edu.vn\u037edmarc=pass".encode(),
+    "Authentication-Results: mx.longan.edu.vn；dmarc=pass".encode(),
 ]
 
 
@@ -154,8 +167,48 @@ def test_s27_every_spelling_of_our_name_is_found(line: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    "value",
+    [
+        b" (=?utf-8?q?=28?=) mx.longan.edu.vn; dmarc=pass (a)) other.example; none",
+        b" (=?utf-8?q?=5C?=) mx.longan.edu.vn; dmarc=pass (a)) other.example; none",
+        b" (=?utf-8?q?=29_x=3B_=28?=) mx.longan.edu.vn; dmarc=pass",
+    ],
+    ids=["opening", "backslash", "semicolon"],
+)
+def test_s27_an_encoded_word_in_a_comment_hides_nothing(value: bytes) -> None:
+    """RFC 2047 §6.2: comments are found before encoded-words are decoded; some readers do it the other way round."""
+    assert len(forged(Message(b"Authentication-Results:" + value + b"\r\n" + RAW), ID)) == 1
+
+
+@pytest.mark.parametrize("filler", [b" " * 900 + b"\r\n", b" (a)" * 200 + b"\r\n"], ids=["blanks", "comments"])
+def test_s27_our_name_behind_more_than_we_read_is_found(filler: bytes) -> None:
+    line = b"Authentication-Results:" + filler * (READ_MAX // 100) + b" mx.longan.edu.vn; dmarc=pass\r\n"
+    assert len(forged(Message(line + RAW), ID)) == 1
+
+
+def test_s15_a_head_of_thousands_of_words_is_taken_for_a_claim() -> None:
+    """Each word of it would cost an IDNA encoding; no server's name is that long."""
+    line = ("Authentication-Results: " + " ".join(f"é{n}" for n in range(1000)) + "; dmarc=pass\r\n").encode()
+    assert len(forged(Message(line + RAW), ID)) == 1
+
+
+@pytest.mark.parametrize("value", [b"; dmarc=pass", b" ; dmarc=pass", b" (x); dmarc=pass", b' ""; dmarc=pass', b""])
+def test_s27_a_field_that_names_no_server_does_not_stay(value: bytes) -> None:
+    """RFC 8601 §2.2 asks for an authserv-id; a lenient reader may take a field without one for its own."""
+    assert len(forged(Message(b"Authentication-Results:" + value + b"\r\n" + RAW), ID)) == 1
+
+
+@pytest.mark.parametrize(
     "line",
     [
+        b"Authentication-Results: (mx.longan.edu.vn) other.example; none",
+        b"Authentication-Results: other.example (mx.longan.edu.vn) 1; none",
+        b"Authentication-Results: longan.edu.vn; none",
+        b"Authentication-Results: a.mx.longan.edu.vn; none",
+        b'Authentication-Results: other.example; dkim=pass reason="mx.longan.edu.vn; (x"',
+        "Authentication-Results: other.example; spf=pass (ví dụ （x) smtp.mailfrom=a.example".encode(),
+        b"Authentication-Results: other.example; dkim=pass (" + b"x" * 2 * READ_MAX + b")",
+        b"Original-Authentication-Results: mx.longan.edu.vn; none",
         b"Authentication-Results: mx.google.com; dkim=pass",
         b"Authentication-Results: notmx.longan.edu.vn; dkim=pass",
         b"Authentication-Results: mx.longan.edu.vn.evil.example; dkim=pass",

@@ -110,6 +110,7 @@ def test_S32_a_trusted_sealer_lifts_claimed_to_shared_and_no_higher() -> None:
     assert identified(SENDER, arc=result("arc", "pass", sealer="x.google.com")).level is Level.CLAIMED
     assert identified(SENDER, arc=result("arc", "fail", sealer="google.com")).level is Level.CLAIMED
     assert identified(SENDER, arc=result("arc", "none")).level is Level.CLAIMED
+    assert identified(SENDER, arc=result("arc", "pass")).level is Level.CLAIMED  # covers too little to have a sealer
 
 
 def test_S17_a_partial_signature_is_not_signed() -> None:

@@ -63,7 +63,10 @@ def test_a_file_that_is_no_socket_is_not_removed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("address", "words"),
     [
-        (Address("192.0.2.1", 2525), "192.0.2.1:2525: Cannot assign requested address"),
+        (
+            Address("192.0.2.1", 2525),
+            "192.0.2.1:2525: Cannot assign requested address; write an IP address of this server",
+        ),
         (Address(path="/nowhere/at/all/smtp.sock"), "unix:/nowhere/at/all/smtp.sock: No such file or directory"),
         (Address("no-such-host.invalid", 25), "no-such-host.invalid:25: no such host"),
     ],

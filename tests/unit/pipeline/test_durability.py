@@ -436,6 +436,26 @@ async def test_a_redirect_by_a_second_route_is_told_as_queued(tmp_path: Path) ->
             assert [verb for _, verb, _ in record.fates] == ["relayed", "queued"]
 
 
+@pytest.mark.parametrize("protocol", ["smtp", "lmtp"])
+async def test_one_full_mailbox_neither_delays_nor_doubles_the_mail_of_others(tmp_path: Path, protocol: str) -> None:
+    """R-21: on a second route each recipient waits alone; who has the message does not get it with every retry."""
+    staff = "hcqt.phong@longan.edu.vn"
+    full = b"452 4.2.2 Mailbox full\r\n"
+    late = {"RCPT": lambda line: full if INSPECTORS in line else b"250 2.1.5 Ok\r\n"}
+    at_end = {".": lambda line: full if INSPECTORS in line else b"250 2.0.0 Ok\r\n"}
+    second = Sink(late if protocol == "smtp" else at_end, lmtp=protocol == "lmtp")
+    async with running(second):
+        place = {"host": "127.0.0.1", "port": second.port, "starttls": "never", "protocol": protocol}
+        relay = {"name": "inside", "when": {"recipient": [INSPECTORS, staff]}, "then": {"relay": {"route": "inside"}}}
+        overlay = {"routes": {"inside": place}, "rules_first": [relay]}
+        async with gateway(tmp_path, overlay=overlay) as gate:
+            assert (await gate.send(MESSAGE, recipients=(OFFICE, INSPECTORS, staff))).startswith("250 ")
+            async with asyncio.timeout(10):
+                while (counts := await gate.counts()).get("outbox sent") != 1 or counts.get("outbox due") != 1:
+                    await asyncio.sleep(0.02)
+            assert sum(f"RCPT TO:<{staff}>" in taken.rcpts for taken in second.taken) == 1
+
+
 async def test_two_routes_and_the_first_refuses(tmp_path: Path) -> None:
     """R-2: what waits for the second route is withdrawn with the refusal of the first."""
     async with running(Sink()) as second:

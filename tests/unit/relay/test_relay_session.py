@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import uvloop
@@ -389,6 +390,21 @@ async def test_lmtp_over_a_local_socket(tmp_path: Path) -> None:
         session = await opened(downstream(tmp_path), sink, OFFICE, protocol="lmtp", host=f"unix:{tmp_path}/lmtp")
         assert (await session.deliver([OFFICE], [CONTENT])).reply.code == 250
         server.close()
+
+
+async def test_no_tls_over_a_local_socket(tmp_path: Path) -> None:
+    """It never leaves this host, and no certificate can name a path; whatever the route says of STARTTLS, it works."""
+    sink = Sink({"LHLO": b"250-sink.longan.edu.vn\r\n250 STARTTLS\r\n"}, lmtp=True)
+    with TemporaryDirectory(prefix="thu-muc-" * 8) as folder:  # longer than any label of a host name
+        place = f"{folder}/lmtp"
+        server = await asyncio.start_unix_server(sink._serve, place)
+        for starttls in ("may", "must"):
+            session = await opened(
+                downstream(tmp_path), sink, OFFICE, protocol="lmtp", host=f"unix:{place}", starttls=starttls
+            )
+            assert (await session.deliver([OFFICE], [CONTENT])).reply.code == 250
+        server.close()
+    assert "STARTTLS" not in sink.verbs()
 
 
 # ---- the whole ------------------------------------------------------------------------------------------------------

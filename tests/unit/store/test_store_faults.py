@@ -339,3 +339,17 @@ async def test_closed_store_refuses(tmp_path):
     await store.close()
     with pytest.raises(StoreError):
         await store.withdraw("7K2M-0001-Q9XD")
+
+
+async def test_what_names_people_is_readable_by_its_owner_only_unless_he_says_otherwise(tmp_path):
+    database = tmp_path / "gateway.db"
+    store = SqliteStore(database, tmp_path)
+    await hold(store)
+    await store.back_up(tmp_path / "copy.db")
+    assert {p.name: oct(p.stat().st_mode & 0o077) for p in tmp_path.glob("*.db*")} == dict.fromkeys(
+        ("gateway.db", "gateway.db-wal", "gateway.db-shm", "copy.db"), "0o0"
+    )
+    await store.close()
+    database.chmod(0o660)
+    await SqliteStore(database, tmp_path).close()
+    assert database.stat().st_mode & 0o777 == 0o660
