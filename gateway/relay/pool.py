@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from gateway import maillog, metrics
 from gateway.envelope.reply import DOWNSTREAM_BUSY
@@ -15,6 +15,18 @@ from gateway.relay.verdict import Refused, faults
 
 Opener = Callable[[], Awaitable[Connection]]
 Fits = Callable[[Connection], bool]
+
+
+# Under pressure a client may be silent for this long before another gets its connection (safety R-19, S-22).
+PRESSED_SECONDS = 10.0
+LOOK_SECONDS = 1.0  # between two looks for a connection that nobody uses
+
+
+class Borrower(Protocol):
+    """Who holds a connection of the pool."""
+
+    def surrender(self, unused_for: float) -> bool:
+        """Give the connection back now, if it has not been used for so many seconds. Whether it was given back."""
 
 
 class _Idle(NamedTuple):
@@ -33,6 +45,7 @@ class Pool:
         self._turns = asyncio.Semaphore(limit)  # FIFO
         self._idle: deque[_Idle] = deque()  # oldest first
         self._busy = 0
+        self._borrowers: dict[Borrower, None] = {}  # who borrowed first, first
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
 
@@ -77,6 +90,20 @@ class Pool:
         while self._idle:
             self._idle.popleft().connection.quit()
 
+    def lent_to(self, borrower: Borrower) -> None:
+        """`borrower` holds a connection, until forget()."""
+        self._borrowers[borrower] = None
+
+    def forget(self, borrower: Borrower) -> None:
+        self._borrowers.pop(borrower, None)
+
+    def _reclaim(self) -> bool:
+        """Take a connection from a transaction whose client is silent: it is rebuilt when the client goes on (R-15).
+
+        Without this, clients that say MAIL and then nothing would keep everybody else out.
+        """
+        return any(borrower.surrender(PRESSED_SECONDS) for borrower in tuple(self._borrowers))
+
     async def _begin_turn(self) -> None:
         """Raises Refused."""
         if not self._turns.locked():
@@ -84,11 +111,23 @@ class Pool:
             return
         try:
             async with asyncio.timeout(self._patience):
-                await self._turns.acquire()
+                await self._wait_for_turn()
         except TimeoutError:
             metrics.child(faults, "pool exhausted").inc()
             maillog.event("downstream-pool-exhausted", limit=self._limit)
             raise Refused(DOWNSTREAM_BUSY, "all connections are busy") from None
+
+    async def _wait_for_turn(self) -> None:
+        turn = asyncio.ensure_future(self._turns.acquire())
+        try:
+            done: set[asyncio.Future[Any]] = set()
+            while not done:
+                self._reclaim()
+                done, _ = await asyncio.wait([turn], timeout=LOOK_SECONDS)
+        except BaseException:
+            if not turn.cancel():
+                self._turns.release()  # it had come, and nobody takes it
+            raise
 
     def _end_turn(self) -> None:
         self._busy -= 1

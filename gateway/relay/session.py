@@ -7,7 +7,9 @@ Whatever goes wrong leaves here as a reply, and a connection about which anythin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import time
+from collections.abc import Iterator, Sequence
 
 from gateway import metrics
 from gateway.envelope.address import Mailbox
@@ -15,13 +17,12 @@ from gateway.envelope.reply import DOWNSTREAM_BUSY, LOCAL_ERROR, MISCONFIGURED, 
 from gateway.envelope.transaction import Client, ForwardPath, Parameters
 from gateway.policy.route import Route
 from gateway.ports import Content, Delivery
-from gateway.relay import content as octets
 from gateway.relay import verdict
 from gateway.relay.commands import mail_command, rcpt_command
 from gateway.relay.connection import Connection, ConnectionLost, WireError
 from gateway.relay.introduce import can_serve, introduce
 from gateway.relay.pool import Pool
-from gateway.relay.transfer import transfer
+from gateway.relay.transfer import transfer, unfit
 from gateway.relay.verdict import Refused
 from gateway.settings import RelaySettings
 
@@ -42,18 +43,56 @@ class SmtpSession:
         self._connection: Connection | None = None
         self._live: list[ForwardPath] = []  # accepted on the connection that we have now, in order
         self._accepted: set[ForwardPath] = set()  # accepted at any time
+        self._working = 0  # calls under way; between them the pool may take the connection back
+        self._used = time.monotonic()
         self._gone: Reply | None = None  # why the connection, once lost, could not be had again
 
     # ---- ports.Session -----------------------------------------------------------------------------------------------
 
     async def mail(self, reverse_path: Mailbox | None, parameters: Parameters) -> Reply:
-        await self.abandon()
+        with self._at_work():
+            return await self._begin(reverse_path, parameters)
+
+    async def rcpt(self, path: ForwardPath) -> Reply:
+        with self._at_work():
+            return await self._recipient(path)
+
+    async def deliver(self, recipients: Sequence[ForwardPath], content: Content) -> Delivery:
+        with self._at_work():
+            return await self._deliver(recipients, content)
+
+    async def abandon(self) -> None:
+        with self._at_work():
+            await self._end()
+
+    # ---- ports.Borrower, and the connection's use --------------------------------------------------------------------
+
+    def surrender(self, unused_for: float) -> bool:
+        """Let the pool have the connection of a silent client; what follows begins anew on another one (R-15)."""
+        if self._working or self._connection is None or time.monotonic() - self._used < unused_for:
+            return False
+        self._drop()
+        return True
+
+    @contextlib.contextmanager
+    def _at_work(self) -> Iterator[None]:
+        self._working += 1
+        try:
+            yield
+        finally:
+            self._working -= 1
+            self._used = time.monotonic()
+
+    # ---- the transaction ---------------------------------------------------------------------------------------------
+
+    async def _begin(self, reverse_path: Mailbox | None, parameters: Parameters) -> Reply:
+        await self._end()
         self._reverse_path, self._parameters = reverse_path, parameters
         self._accepted.clear()
         self._gone = None
         return await self._mail()
 
-    async def rcpt(self, path: ForwardPath) -> Reply:
+    async def _recipient(self, path: ForwardPath) -> Reply:
         if self._gone is not None:
             return self._gone  # the client may have hundreds of recipients; one of them has waited
         if not self._alive and (refusal := await self._mail_again()):
@@ -64,19 +103,19 @@ class SmtpSession:
             self._accepted.add(path)
         return reply
 
-    async def deliver(self, recipients: Sequence[ForwardPath], content: Content) -> Delivery:
+    async def _deliver(self, recipients: Sequence[ForwardPath], content: Content) -> Delivery:
         wanted = list(dict.fromkeys(recipients))
         if not wanted:
-            await self.abandon()
+            await self._end()
             return Delivery(verdict.NO_RECIPIENTS)
         refusal = await self._offer_data(wanted, content)
         if refusal is None and self._connection is not None:
             return await self._transfer(self._connection, content)
-        await self.abandon()
+        await self._end()
         reply = refusal or LOCAL_ERROR
         return Delivery(reply, tuple((path, reply) for path in wanted))
 
-    async def abandon(self) -> None:
+    async def _end(self) -> None:
         connection = self._connection
         if connection is None:
             return
@@ -104,7 +143,7 @@ class SmtpSession:
         self._drop()
         reply = await self._mail_twice()
         if not reply.is_positive:
-            await self.abandon()  # with RSET: Postfix holds the SIZE of a refused MAIL against the next one
+            await self._end()  # with RSET: Postfix holds the SIZE of a refused MAIL against the next one
         return reply
 
     async def _mail_again(self) -> Reply | None:
@@ -118,6 +157,7 @@ class SmtpSession:
             self._connection, reused = await self._pool.take(lambda kept: can_serve(kept, self._client))
         except Refused as error:
             return error.reply
+        self._pool.lent_to(self)
         reply, stale = await self._try_mail(self._connection)
         if not (reused and stale):
             return reply
@@ -125,6 +165,7 @@ class SmtpSession:
         try:
             self._connection = await self._pool.renew(dead)
         except Refused as error:
+            self._pool.forget(self)
             return error.reply
         reply, _ = await self._try_mail(self._connection)
         return reply
@@ -193,7 +234,7 @@ class SmtpSession:
     async def _complete(self, wanted: Sequence[ForwardPath]) -> Reply | None:
         """Make the accepted recipients of the live transaction exactly these. None, or why that cannot be."""
         if self._alive and not set(self._live) <= set(wanted):
-            await self.abandon()  # RSET, and the next MAIL most likely takes the same connection
+            await self._end()  # RSET, and the next MAIL most likely takes the same connection
         if not self._alive and (refusal := await self._mail_again()):
             return refusal
         missing = [path for path in wanted if path not in self._live]
@@ -210,7 +251,7 @@ class SmtpSession:
         for _ in range(2):
             refusal = await self._complete(wanted)
             if refusal is None and self._connection is not None:
-                refusal = self._unfit(self._connection, content)
+                refusal = unfit(self._route, self._parameters, self._connection, content)
             if refusal is not None or self._connection is None:
                 return refusal or LOCAL_ERROR
             try:
@@ -233,20 +274,6 @@ class SmtpSession:
             return refusal
         return refusal
 
-    def _unfit(self, connection: Connection, content: Content) -> Reply | None:
-        """Why this server cannot take this content, or None (F-4; RFC 6152 §3, RFC 6531 §3.2, RFC 1870 §6)."""
-        asked = dict(self._parameters)
-        offered = connection.extensions
-        limit = offered.get("SIZE", "")
-        if limit.isdecimal() and 0 < int(limit) < octets.size(content):
-            return verdict.TOO_BIG
-        if "SMTPUTF8" in asked and "SMTPUTF8" not in offered and octets.header_has_8bit(content):
-            return verdict.NO_SMTPUTF8
-        declared = (asked.get("BODY") or "").upper() == "8BITMIME"
-        if declared and "8BITMIME" not in offered and octets.has_8bit(octets.pieces(content)):
-            return verdict.misconfigured(self._route, "data", "the server does not offer 8BITMIME").reply
-        return None
-
     async def _transfer(self, connection: Connection, content: Content) -> Delivery:
         try:
             delivery = await transfer(connection, self._route, self._live, content, self._settings)
@@ -267,6 +294,7 @@ class SmtpSession:
         connection, self._connection = self._connection, None
         self._live = []
         if connection is not None:
+            self._pool.forget(self)
             self._pool.give(connection)
 
 

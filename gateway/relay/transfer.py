@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from gateway import maillog, metrics
 from gateway.envelope.reply import DOWNSTREAM_BUSY, DOWNSTREAM_LOST, LOCAL_ERROR, Reply
-from gateway.envelope.transaction import ForwardPath
+from gateway.envelope.transaction import ForwardPath, Parameters
 from gateway.policy.route import Route
 from gateway.ports import Content, Delivery
 from gateway.relay import content as octets
@@ -123,3 +123,18 @@ def _one_for_all(replies: list[Reply]) -> Reply:
             if reply.code // 100 == wanted:
                 return reply
     return replies[0]
+
+
+def unfit(route: Route, parameters: Parameters, connection: Connection, content: Content) -> Reply | None:
+    """Why this server cannot take this content, or None (F-4; RFC 6152 §3, RFC 6531 §3.2, RFC 1870 §6)."""
+    asked = dict(parameters)
+    offered = connection.extensions
+    limit = offered.get("SIZE", "")
+    if limit.isdecimal() and 0 < int(limit) < octets.size(content):
+        return verdict.TOO_BIG
+    if "SMTPUTF8" in asked and "SMTPUTF8" not in offered and octets.header_has_8bit(content):
+        return verdict.NO_SMTPUTF8
+    declared = (asked.get("BODY") or "").upper() == "8BITMIME"
+    if declared and "8BITMIME" not in offered and octets.has_8bit(octets.pieces(content)):
+        return verdict.misconfigured(route, "data", "the server does not offer 8BITMIME").reply
+    return None

@@ -56,7 +56,7 @@ class SmtpSettings(Section):
     """Open connections of one worker."""
     rate_per_client: Annotated[int, Field(ge=1)] = 300
     """New connections per minute from one /24 or /64."""
-    exempt: Networks = (IPv4Network("127.0.0.0/8"),)
+    exempt: Networks = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
     """Networks without the two limits per client."""
     errors_per_session: Annotated[int, Field(ge=1)] = 20
     """Refused commands after which the session ends with 421."""
