@@ -8,6 +8,7 @@ What the proxy said survives STARTTLS, unlike aiosmtpd's own proxy data (S-6).
 from __future__ import annotations
 
 import asyncio
+from abc import abstractmethod
 from collections.abc import Mapping
 from ipaddress import IPv4Address, ip_address
 from typing import Any, cast
@@ -34,9 +35,9 @@ class Admission(Connection):
     _told = Told()
     _forwarded: Mapping[str, str] = {}
 
+    @abstractmethod
     async def _forget(self) -> None:
         """Forget the greeting and the transaction (S-5)."""
-        raise NotImplementedError
 
     async def _admit(self) -> None:
         """Let the client in and greet it. Raises Refusal, ProxyError, IncompleteReadError, OSError."""
@@ -128,8 +129,9 @@ class Admission(Connection):
         self._say(say.DONE)
 
     @property
+    @abstractmethod
     def _in_transaction(self) -> bool:
-        raise NotImplementedError
+        """Whether MAIL has been accepted."""
 
     async def smtp_STARTTLS(self, argument: str) -> None:
         """RFC 3207. Octets that came in clear behind the command end the session (CVE-2011-0411)."""
