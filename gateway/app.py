@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from gateway import maillog, metrics
+from gateway.endpoint.milter_server import MilterDoor, serve_milter
 from gateway.endpoint.smtp import Door, serve
 from gateway.intake import Pipeline
 from gateway.notices import Notices
@@ -155,13 +156,17 @@ async def worker(context: Context) -> None:
     reloader = Reloader(settings.policies, settings.state)
     await asyncio.to_thread(reloader.start)
     doors: list[Door] = []
+    milters: list[MilterDoor] = []
     async with open_node(settings, reloader) as node, background(follow_policies(reloader, context, doors)):
         await meet_routes(node)
-        door = await open_door(node, context.sockets.get("smtp", ()))
-        doors.append(door)
+        if sockets := context.sockets.get("smtp"):
+            doors.append(await open_door(node, sockets))
+        if sockets := context.sockets.get("milter"):
+            milters.append(await open_milter(node, sockets))
         await context.stopping.wait()
-        await door.drain(settings.drain)
-        await door.close()
+        every: list[Door | MilterDoor] = [*doors, *milters]
+        await asyncio.gather(*(door.drain(settings.drain) for door in every))
+        await asyncio.gather(*(door.close() for door in every))
 
 
 async def services(context: Context) -> None:
@@ -189,6 +194,12 @@ async def open_door(node: Node, sockets: Sequence[socket.socket] | None = None) 
     return await serve(
         settings.smtp, node.reception, hostname=settings.hostname, spool=settings.state / "spool", sockets=sockets
     )
+
+
+async def open_milter(node: Node, sockets: Sequence[socket.socket]) -> MilterDoor:
+    """The milter door of this process, on listening sockets."""
+    settings = node.settings
+    return await serve_milter(settings.milter, node.reception, spool=settings.state / "spool", sockets=sockets)
 
 
 async def meet_routes(node: Node) -> None:

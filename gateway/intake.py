@@ -12,7 +12,7 @@ from gateway import maillog, metrics
 from gateway.aside import FAULTS_MAX, Faults, set_aside
 from gateway.envelope.address import Mailbox
 from gateway.envelope.message import Message
-from gateway.envelope.reply import BAD_SEQUENCE, NOT_RELAYED, Reply
+from gateway.envelope.reply import BAD_SEQUENCE, ELSEWHERE, NOT_RELAYED, Reply
 from gateway.envelope.trace import is_looping
 from gateway.envelope.transaction import Client, ForwardPath, Parameters, Transaction
 from gateway.evidence.assess import early_questions
@@ -20,9 +20,11 @@ from gateway.evidence.zone import Answer, Question
 from gateway.gathering import off_loop
 from gateway.pipeline import Passage, World, process
 from gateway.policy.parse import PolicySet
-from gateway.ports import Features, Session
+from gateway.ports import Features, Host, Session
 
 UNHEARD_FOR = timedelta(hours=48)  # safety R-12
+SENDER_OK = Reply(250, "2.1.0", "Sender OK")
+RECIPIENT_OK = Reply(250, "2.1.5", "Recipient OK")
 LOOP = Reply(554, "5.4.6", "Mail loop: this message has passed here before")
 
 
@@ -36,8 +38,8 @@ class Pipeline:
     def features(self) -> Features:
         return self._world.downstream.features(tuple(self._world.policy().routes.values()))
 
-    def begin(self, client: Client) -> Transit:
-        return Transit(self._world, client, self._world.policy(), self._world.new_id(), self._faults)
+    def begin(self, client: Client, host: Host | None = None) -> Transit:
+        return Transit(self._world, client, self._world.policy(), self._world.new_id(), self._faults, host)
 
 
 @dataclass(slots=True)
@@ -49,6 +51,7 @@ class Transit:
     policy: PolicySet
     id: str
     faults: Faults
+    host: Host | None = None  # the mail server that relays (milter); None: we relay
     reverse_path: Mailbox | None = None
     parameters: Parameters = ()
     paths: list[ForwardPath] = field(default_factory=list)
@@ -68,14 +71,19 @@ class Transit:
         ]
         if asked:
             self._early = asyncio.ensure_future(self.world.resolver.answer(asked))
+        if self.host is not None:
+            return SENDER_OK
         self._session = self.world.downstream.begin(self.policy.routes["main"], self.client)
         return await self._session.mail(reverse_path, parameters)
 
     async def rcpt(self, path: ForwardPath) -> Reply:
-        """Our own domains only (safety S-8); then the downstream server's own answer."""
-        if self._session is None:
-            return BAD_SEQUENCE
-        reply = await self._session.rcpt(path) if self.policy.accepts(path.mailbox) else NOT_RELAYED
+        """Our own domains only (safety S-8); then the downstream server's own answer.
+
+        Whether a mail server whose milter we are relays for other domains is its own affair: ELSEWHERE.
+        """
+        if not self.policy.accepts(path.mailbox) and self.host is not None:
+            return ELSEWHERE
+        reply = await self._ask(path) if self.policy.accepts(path.mailbox) else NOT_RELAYED
         if reply.is_positive:
             self.paths.append(path)
         else:
@@ -84,24 +92,30 @@ class Transit:
             maillog.fate(verb, self.id, recipient=str(path.mailbox), reply=str(reply), client=str(self.client.address))
         return reply
 
-    async def data(self, message: Message) -> Reply:
+    async def _ask(self, path: ForwardPath) -> Reply:
+        if self.host is not None:
+            return RECIPIENT_OK
+        return await self._session.rcpt(path) if self._session else BAD_SEQUENCE
+
+    async def data(self, message: Message, queue_id: str = "") -> Reply:
         """Judge, hold, relay, record; the reply carries the transaction id."""
-        if self._session is None or not self.paths:
+        if not self.paths:
             return BAD_SEQUENCE
         with metrics.data_seconds.time():
             digest = await off_loop(message, hashlib.sha256, message.raw)
             self._key = self._transaction_key(digest.digest())
-            self._reply = self.world.store.unheard(self._key)  # it carries the id of the message that was taken
+            # It carries the id of the message that was taken. A mail server must be told its edits again.
+            self._reply = self.world.store.unheard(self._key) if self.host is None else None
             if self._reply:
                 maillog.event("answered-again", id=self.id, reply=str(self._reply))
                 await self.abandon()
             else:
-                self._reply = (await self._answer(message, digest.hexdigest())).with_id(self.id)
+                self._reply = (await self._answer(message, digest.hexdigest(), queue_id)).with_id(self.id)
         metrics.child(metrics.messages, f"{self._reply.code // 100}yz").inc()
         return self._reply
 
-    async def _answer(self, message: Message, digest: str) -> Reply:
-        if is_looping(message, self.world.hostname):
+    async def _answer(self, message: Message, digest: str, queue_id: str) -> Reply:
+        if self.host is None and is_looping(message, self.world.hostname):
             await self.abandon()
             return LOOP
         transaction = Transaction(
@@ -112,16 +126,17 @@ class Transit:
             received_at=self.world.clock(),
             message=message,
             parameters=self.parameters,
+            queue_id=queue_id,
         )
         session, self._session = self._session, None
-        if session is None:
+        if session is None and self.host is None:
             return BAD_SEQUENCE
         known = dict(await self._early) if self._early else {}
-        passage = Passage(transaction, self.policy, session, digest, known)
+        passage = Passage(transaction, self.policy, session, digest, known, self.host, self._key)
         try:
             return await process(self.world, passage)
         except BaseException as error:  # the door answers 451 (safety F-37)
-            await asyncio.shield(session.abandon())  # the connection must not be reused half-way
+            await asyncio.shield(passage.let_go())  # the connection must not be reused half-way
             if not isinstance(error, Exception) or self.faults.note(digest) < FAULTS_MAX:
                 raise
             maillog.event("set-aside", id=self.id, digest=digest, error=repr(error)[:500])

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from gateway import maillog, metrics
+from gateway import again, maillog, metrics
 from gateway.envelope.message import Message
 from gateway.envelope.reply import ACCEPTED, MISCONFIGURED, Reply
 from gateway.envelope.trace import received_field
@@ -27,6 +27,7 @@ from gateway.policy.plan import Group, groups
 from gateway.ports import (
     Delivery,
     Downstream,
+    Host,
     Notice,
     Outgoing,
     OutgoingKind,
@@ -63,9 +64,16 @@ class Passage:
 
     transaction: Transaction
     policy: PolicySet
-    session: Session
+    session: Session | None  # None: a mail server relays, and is told what to change
     digest: str  # SHA-256 of the octets as received, hex
     known: dict[Question, Answer]  # DNS answers asked for early
+    host: Host | None = None
+    key: bytes = b""  # of octets and envelope, alike in a retry
+
+    async def let_go(self) -> None:
+        """End the downstream transaction without a message."""
+        if self.session is not None:
+            await self.session.abandon()
 
 
 async def process(world: World, passage: Passage) -> Reply:
@@ -75,13 +83,17 @@ async def process(world: World, passage: Passage) -> Reply:
     judgement = await off_loop(transaction.message, judge, transaction, evidence, policy, world.clock())
     _count(evidence, judgement)
     if judgement.reply is not None:
-        await passage.session.abandon()
+        await passage.let_go()
         return _refuse(transaction, judgement, judgement.reply)
 
-    results = authentication_results(evidence, policy.authserv_id)
-    trace = results + received_field(transaction, world.hostname)
-    plans = groups(transaction, judgement.decisions, judgement.identity, trace=trace, authserv_id=policy.authserv_id)
-    plans = [_sealed(world, transaction, evidence, results, plan) for plan in plans]
+    key = again.key_of(passage.key, judgement.decisions) if passage.host else b""
+    earlier = world.store.done_as(key) if key else ""
+    live, others = _planned(world, passage, evidence, judgement, earlier or transaction.id)
+    if (
+        earlier
+    ):  # the mail server lost it after our answer: it is told the same once more, and nothing else happens (R-23)
+        maillog.event("came-again", id=earlier, queue_id=transaction.queue_id)
+        return (await _relay(world, passage, live)).reply
     entry = admit(
         transaction,
         judgement.decisions,
@@ -91,28 +103,45 @@ async def process(world: World, passage: Passage) -> Reply:
         authserv_id=policy.authserv_id,
     )
     draft = await _drafted(world, passage, evidence, judgement)
-    later = [_outgoing(world, passage, group, path) for group in plans[1:] for path in group.paths]
+    later = [_outgoing(world, passage, group, path) for group in others for path in group.paths]
     try:
         if entry or later:
             await world.store.prepare(transaction.message, entry, later)
     except StoreError as error:
-        await passage.session.abandon()
+        await passage.let_go()
         return _refuse(transaction, judgement, error.reply)
 
-    delivery = await _relay(world, passage, plans[0] if plans else None)
+    delivery = await _relay(world, passage, live)
     if not delivery.reply.is_positive:
         if entry or later:
             await _take_back(world.store, transaction.id, delivery)
         return _refuse(transaction, judgement, delivery.reply)
-    if failed := [path for path, reply in delivery.replies if not reply.is_positive]:
-        missed = [_outgoing(world, passage, plans[0], path) for path in failed]
+    failed = [path for path, reply in delivery.replies if not reply.is_positive]
+    if failed and live:
+        missed = [_outgoing(world, passage, live, path) for path in failed]
         later += missed
         try:  # LMTP took it for some: the others are ours now, and are tried again from the outbox
             await world.store.prepare(transaction.message, None, missed)
         except StoreError as error:
             await _take_back(world.store, transaction.id, replace(delivery, unknown=True))
             return _refuse(transaction, judgement, error.reply)
-    return await _settle(world, passage, judgement, draft, delivery, queued=later, relayed=bool(plans))
+    return await _settle(world, passage, judgement, draft, delivery, queued=later, relayed=live is not None, key=key)
+
+
+def _planned(
+    world: World, passage: Passage, evidence: Evidence, judgement: Judgement, transaction_id: str
+) -> tuple[Group | None, list[Group]]:
+    """The group that is passed on now, and those that the outbox sends. A mail server relays by its own route only."""
+    transaction, authserv_id = replace(passage.transaction, id=transaction_id), passage.policy.authserv_id
+    results = authentication_results(evidence, authserv_id)
+    received = received_field(transaction, world.hostname)
+    trace = results if passage.host else results + received  # a mail server has written its own
+    found = groups(transaction, judgement.decisions, judgement.identity, trace=trace, authserv_id=authserv_id)
+    found = [_sealed(world, transaction, evidence, results, group) for group in found]
+    if passage.host is None:
+        return (found[0], found[1:]) if found else (None, [])
+    live = next((group for group in found if group.route == "main"), None)
+    return live, [replace(group, prepend=received + group.prepend) for group in found if group is not live]
 
 
 def _sealed(world: World, transaction: Transaction, evidence: Evidence, results: bytes, group: Group) -> Group:
@@ -128,11 +157,13 @@ def _sealed(world: World, transaction: Transaction, evidence: Evidence, results:
 async def _relay(world: World, passage: Passage, group: Group | None) -> Delivery:
     """Pass on the first group live. Its session ends here, whatever comes of it."""
     if group is None:
-        await passage.session.abandon()
+        await passage.let_go()
         return Delivery(ACCEPTED)
+    if passage.host is not None:
+        return passage.host.edit(group)
     session, transaction = passage.session, passage.transaction
-    if group.route != "main":
-        await session.abandon()
+    if session is None or group.route != "main":
+        await passage.let_go()
         route = passage.policy.routes.get(group.route)
         if route is None:
             return Delivery(MISCONFIGURED)
@@ -193,6 +224,7 @@ async def _settle(
     *,
     queued: Sequence[Outgoing],
     relayed: bool,
+    key: bytes,
 ) -> Reply:
     """Write the register, confirm what is held, queue the notice: one durable write before our 250."""
     transaction = passage.transaction
@@ -203,7 +235,7 @@ async def _settle(
     record = replace(record, fates=told, reply=str(delivery.reply) if relayed else "")
     try:
         with metrics.store_seconds.time():
-            outcome = await world.store.settle(Settlement(record=record, notices=(notice,) if notice else ()))
+            outcome = await world.store.settle(_settlement(record, notice, key))
         if outcome == "spilled":
             metrics.spilled.inc()
     except StoreError as error:
@@ -219,10 +251,15 @@ async def _settle(
         maillog.fate(
             fate.verb, transaction.id, recipient=fate.recipient, rule=fate.rule, reply=record.reply,
             unit=record.unit_id, level=record.level, provider=record.provider, notice=shown, size=record.size,
-            generation=record.generation, client=record.client_address,
+            generation=record.generation, client=record.client_address, **_server_facts(transaction),
         )  # fmt: skip
     world.wake_outbox()
     return delivery.reply
+
+
+def _settlement(record: Record, notice: Notice | None, key: bytes) -> Settlement:
+    until = record.received_at + again.REMEMBERED_FOR if key else None
+    return Settlement(record=record, notices=(notice,) if notice else (), key=key, key_until=until)
 
 
 def _outgoing(world: World, passage: Passage, group: Group, path: ForwardPath) -> Outgoing:
@@ -241,6 +278,11 @@ def _outgoing(world: World, passage: Passage, group: Group, path: ForwardPath) -
     )
 
 
+def _server_facts(transaction: Transaction) -> dict[str, str]:
+    """By what name the mail server's own log calls the message."""
+    return {"queue_id": transaction.queue_id} if transaction.queue_id else {}
+
+
 def _refuse(transaction: Transaction, judgement: Judgement, reply: Reply) -> Reply:
     """Write down a 4yz or 5yz for every recipient."""
     verb: maillog.Verb = "deferred" if reply.is_temporary else "refused"
@@ -248,7 +290,7 @@ def _refuse(transaction: Transaction, judgement: Judgement, reply: Reply) -> Rep
         metrics.child(metrics.fates, verb).inc()
         maillog.fate(
             verb, transaction.id, recipient=str(path.mailbox), rule=decision.rule, reply=str(reply),
-            level=judgement.identity.level.value, client=str(transaction.client.address),
+            level=judgement.identity.level.value, client=str(transaction.client.address), **_server_facts(transaction),
         )  # fmt: skip
     return reply
 

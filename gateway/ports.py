@@ -13,6 +13,7 @@ from gateway.envelope.message import Message, Octets
 from gateway.envelope.reply import Reply
 from gateway.envelope.transaction import Client, ForwardPath, Parameters
 from gateway.evidence.zone import Answer, Question, Zone
+from gateway.policy.plan import Group
 from gateway.policy.route import Route
 from gateway.quarantine.entry import Entry
 from gateway.register.record import Record
@@ -93,6 +94,16 @@ class Downstream(Protocol):
         """A new transaction; no connection is made before mail()."""
 
 
+class Host(Protocol):
+    """The mail server that has us judge its mail and relays by itself: the other side of a milter."""
+
+    def edit(self, group: Group) -> Delivery:
+        """Have it pass the message on to the group's recipients, with these fields on top and those left out.
+
+        All other recipients of ours are taken off. Never asked twice for one message; 451 when the server is gone.
+        """
+
+
 # ---- durable state --------------------------------------------------------------------------------------------------
 
 
@@ -138,6 +149,8 @@ class Settlement:
 
     record: Record
     notices: tuple[Notice, ...] = ()
+    key: bytes = b""  # by which done_as() knows the message when a mail server brings it again (safety R-23)
+    key_until: datetime | None = None  # set exactly when `key` is
 
 
 class StoreError(Exception):
@@ -170,6 +183,9 @@ class Store(Protocol):
         """The outcome of an earlier identical transaction whose client never heard our 250 (safety R-12)."""
 
     async def remember_unheard(self, key: bytes, reply: Reply, until: datetime) -> None: ...
+
+    def done_as(self, key: bytes) -> str:
+        """The id under which a message of this key has been settled, "" if it has not (safety R-23)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,8 +233,11 @@ class Intake(Protocol):
 
     async def rcpt(self, path: ForwardPath) -> Reply: ...
 
-    async def data(self, message: Message) -> Reply:
-        """Judge, hold, relay, record. The door shields it from the client's going (safety R-9)."""
+    async def data(self, message: Message, queue_id: str = "") -> Reply:
+        """Judge, hold, relay, record. The door shields it from the client's going (safety R-9).
+
+        `queue_id` is the name that the mail server gave the message, where we are its milter.
+        """
 
     async def unheard(self) -> None:
         """The final reply could not be given to the client."""
@@ -232,4 +251,5 @@ class Reception(Protocol):
 
     def features(self) -> Features: ...
 
-    def begin(self, client: Client) -> Intake: ...
+    def begin(self, client: Client, host: Host | None = None) -> Intake:
+        """A transaction of this client; with `host` that mail server relays, and our own downstream is not asked."""

@@ -1,26 +1,63 @@
 #!/bin/sh
-# Install the real servers that the tests run against: Postfix, and DNS servers. Their own services are not started.
+# Install the real servers that the tests run against: Postfix, DNS servers, OpenDKIM with its miltertest. Their own
+# services are not started. Sendmail cannot be installed beside Postfix: it is unpacked below build/sendmail instead.
 set -eu
-packages="postfix nsd unbound"
+packages="postfix nsd unbound opendkim opendkim-tools miltertest m4"
+folder=$(cd "$(dirname "$0")/.." && pwd)/build/sendmail
+
 command -v apt-get >/dev/null || { echo "no apt-get here: tests that need $packages will be skipped" >&2; exit 0; }
-missing=
-for package in $packages; do
-  dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"
-done
-[ -n "$missing" ] || exit 0
 sudo=
-if [ "$(id -u)" != 0 ]; then
-  sudo -n true 2>/dev/null || { echo "no root and no sudo: tests that need$missing will be skipped" >&2; exit 0; }
-  sudo="sudo -n"
-fi
-echo "installing$missing"
-made=
-if [ ! -e /usr/sbin/policy-rc.d ]; then  # Debian asks this file whether a new package may start its service
-  printf '#!/bin/sh\nexit 101\n' | $sudo tee /usr/sbin/policy-rc.d >/dev/null
-  $sudo chmod 755 /usr/sbin/policy-rc.d
-  made=1
-fi
-trap '[ -z "$made" ] || $sudo rm -f /usr/sbin/policy-rc.d' EXIT
-$sudo apt-get update -qq
-# shellcheck disable=SC2086
-$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+if [ "$(id -u)" != 0 ]; then sudo="sudo -n"; fi
+updated=
+update() {
+  [ -n "$updated" ] || $sudo apt-get update -qq
+  updated=1
+}
+
+install_packages() {
+  missing=
+  for package in $packages; do
+    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"
+  done
+  [ -n "$missing" ] || return 0
+  if [ -n "$sudo" ] && ! $sudo true 2>/dev/null; then
+    echo "no root and no sudo: tests that need$missing will be skipped" >&2
+    return 0
+  fi
+  echo "installing$missing"
+  made=
+  if [ ! -e /usr/sbin/policy-rc.d ]; then  # Debian asks this file whether a new package may start its service
+    printf '#!/bin/sh\nexit 101\n' | $sudo tee /usr/sbin/policy-rc.d >/dev/null
+    $sudo chmod 755 /usr/sbin/policy-rc.d
+    made=1
+  fi
+  trap '[ -z "$made" ] || $sudo rm -f /usr/sbin/policy-rc.d' EXIT
+  update
+  # shellcheck disable=SC2086
+  $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+}
+
+# The packages themselves, and those libraries of theirs that this system has not: never installed, only unpacked.
+unpack_sendmail() {
+  [ ! -e "$folder/complete" ] || return 0
+  needed="sendmail-bin sendmail-base sendmail-cf"
+  for library in libdb5.3 libldap-2.5-0 liblockfile1 libnsl2 libsasl2-2 libwrap0 libssl3; do
+    dpkg-query -W -f '${Status}' "$library" 2>/dev/null | grep -q 'ok installed' || needed="$needed $library"
+  done
+  echo "unpacking $needed"
+  rm -rf "$folder"
+  mkdir -p "$folder/deb"
+  # shellcheck disable=SC2086
+  if ! (cd "$folder/deb" && apt-get download -qq $needed >/dev/null 2>"$folder/log"); then
+    cat "$folder/log" >&2
+    echo "no Sendmail to be had here: tests that need it will be skipped" >&2
+    return 0
+  fi
+  for package in "$folder"/deb/*.deb; do dpkg -x "$package" "$folder/root"; done
+  rm -r "$folder/deb" "$folder/log"
+  chmod g-s "$folder/root/usr/libexec/sendmail/sendmail"  # the loader ignores LD_LIBRARY_PATH of set-group-id programs
+  touch "$folder/complete"
+}
+
+install_packages
+unpack_sendmail

@@ -1,22 +1,20 @@
-"""The octets between DATA and the end of data: counted, checked, unstuffed, and kept in memory or on disk.
+"""The octets between DATA and the end of data: counted, checked, unstuffed, and kept in a spool.
 
 No octet is looked at by Python code of its own: chunks go through bytes methods only.
 """
 
 from __future__ import annotations
 
-import mmap
-import tempfile
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 from gateway.endpoint.limits import MemoryBudget
 from gateway.endpoint.refusal import BARE_NEWLINE, LONG_LINE, TOO_BIG
+from gateway.endpoint.spool import Spool
 from gateway.envelope.message import Octets
 from gateway.envelope.reply import STORAGE_ERROR, Reply
 
 END_OF_DATA: Final = b"\r\n.\r\n"  # RFC 5321 §4.1.1.4, and nothing else (S-1)
-IN_MEMORY_MAX: Final = 1024 * 1024  # octets; what is larger goes to an unlinked file in the spool
 
 
 class Body:
@@ -29,11 +27,7 @@ class Body:
     def __init__(self, *, max_size: int, max_line: int, memory: MemoryBudget, spool: Path) -> None:
         self._max_size = max_size
         self._max_line = max_line
-        self._memory = memory
-        self._spool = spool
-        self._pieces: list[bytes] = []
-        self._in_memory = 0
-        self._file: IO[bytes] | None = None
+        self._spool = Spool(memory, spool)
         self._carry = b""  # CR or CR LF that ended the last chunk: a dot may follow
         self._skip = 2  # the CRLF of the DATA line
         self._column = 0  # octets since the last LF
@@ -65,8 +59,8 @@ class Body:
             self._refuse(TOO_BIG)
         elif not self.refusal and self._has_long_line(piece):
             self._refuse(LONG_LINE)
-        if not self.refusal:
-            self._keep(piece)
+        if not self.refusal and not self._spool.keep(piece):
+            self._refuse(STORAGE_ERROR)
 
     def _has_long_line(self, piece: bytes) -> bool:
         """Whether a line is longer than the limit, looking at the last LF in each stretch of that length only."""
@@ -80,35 +74,9 @@ class Body:
         self._column = len(piece) - (newline + 1 if newline >= 0 else reach)
         return False
 
-    def _keep(self, piece: bytes) -> None:
-        try:
-            if self._file is None and self._in_memory + len(piece) > IN_MEMORY_MAX:
-                self._file = tempfile.TemporaryFile(dir=self._spool, buffering=0)  # noqa: SIM115 - lives as long as the mail
-                self._write(b"".join(self._pieces))
-                self._forget_memory()
-            if self._file is not None:
-                self._write(piece)
-            elif self._memory.take(len(piece)):
-                self._in_memory += len(piece)
-                self._pieces.append(piece)
-            else:
-                self._refuse(STORAGE_ERROR)
-        except OSError:  # no space, no inodes (F-22, F-23)
-            self._refuse(STORAGE_ERROR)
-
-    def _write(self, octets: bytes) -> None:
-        view = memoryview(octets)
-        while view and self._file is not None:
-            view = view[self._file.write(view) :]
-
     def _refuse(self, reply: Reply) -> None:
         self.refusal = self.refusal or reply
-        self.close()
-
-    def _forget_memory(self) -> None:
-        self._pieces.clear()
-        self._memory.give_back(self._in_memory)
-        self._in_memory = 0
+        self._spool.close()
 
     def verdict(self, *, refuse_bare: bool) -> Reply | None:
         """After finish(): the reply that refuses the message, or None."""
@@ -116,14 +84,8 @@ class Body:
 
     def content(self) -> Octets:
         """After finish(): the message, CRLF line ends and no stuffed dots. Raises OSError."""
-        if self._file is None:
-            self._pieces = [b"".join(self._pieces)]  # so that the parts are not kept beside the whole
-            return self._pieces[0]
-        return mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
+        return self._spool.content()
 
     def close(self) -> None:
         """Give everything back. A map that content() returned stays good: the kernel keeps the file for it."""
-        self._forget_memory()
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        self._spool.close()

@@ -10,16 +10,16 @@ from gateway import maillog, metrics
 from gateway.endpoint.refusal import Refusal
 from gateway.envelope.address import Mailbox
 from gateway.envelope.message import Message
-from gateway.envelope.reply import LOCAL_ERROR, Reply
+from gateway.envelope.reply import ELSEWHERE, LOCAL_ERROR, Reply
 from gateway.envelope.transaction import Client, ForwardPath, Parameters
-from gateway.ports import Intake, Reception
+from gateway.ports import Host, Intake, Reception
 
 
-def report_fault(error: BaseException, fault_id: str) -> Reply:
+def report_fault(error: BaseException, fault_id: str, place: str = "smtp") -> Reply:
     """Log what broke, with an id; the client hears the id and nothing of the cause (P-5)."""
-    metrics.faults.labels("smtp").inc()
+    metrics.faults.labels(place).inc()
     trace = "".join(traceback.format_exception(error))[-4000:]
-    maillog.event("fault", place="smtp", id=fault_id, error=repr(error)[:500], trace=trace)
+    maillog.event("fault", place=place, id=fault_id, error=repr(error)[:500], trace=trace)
     return LOCAL_ERROR.with_id(fault_id)
 
 
@@ -29,33 +29,46 @@ class OpenTransaction:
     Every method raises Refusal(451 with an id) where the pipeline raised; the transaction is over then.
     """
 
-    def __init__(self, reception: Reception, client: Client, *, utf8: bool, forwarded: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        reception: Reception,
+        client: Client,
+        *,
+        utf8: bool,
+        forwarded: Mapping[str, str] | None = None,
+        host: Host | None = None,
+    ) -> None:
         self.utf8 = utf8
+        self._place = "smtp" if host is None else "milter"
         self.forward_paths: list[ForwardPath] = []
         self.refused = 0  # recipients
-        self._forwarded = forwarded  # what XFORWARD told, for the log
+        self._forwarded = forwarded or {}  # what XFORWARD told, for the log
         self._given_up = False
         self._judged = False
         try:
-            self._intake: Intake = reception.begin(client)
+            self._intake: Intake = reception.begin(client, host)
         except Exception as error:
-            raise Refusal(report_fault(error, secrets.token_hex(6))) from error
+            raise Refusal(report_fault(error, secrets.token_hex(6), self._place)) from error
+
+    @property
+    def id(self) -> str:
+        return self._intake.id
 
     async def mail(self, reverse_path: Mailbox | None, parameters: Parameters) -> Reply:
         return await self._ask(lambda: self._intake.mail(reverse_path, parameters))
 
     async def rcpt(self, path: ForwardPath) -> Reply:
         reply = await self._ask(lambda: self._intake.rcpt(path))
-        if reply.is_positive:
-            self.forward_paths.append(path)
-        else:
+        if not reply.is_positive:
             self.refused += 1
+        elif reply is not ELSEWHERE:
+            self.forward_paths.append(path)
         return reply
 
-    async def data(self, message: Message) -> Reply:
+    async def data(self, message: Message, queue_id: str = "") -> Reply:
         self._judged = True
         try:
-            return await self._ask(lambda: self._intake.data(message))
+            return await self._ask(lambda: self._intake.data(message, queue_id))
         except Refusal as refusal:
             self._record(refusal.reply, message.size)
             raise
@@ -65,7 +78,7 @@ class OpenTransaction:
         try:
             await self._intake.unheard()
         except Exception as error:
-            report_fault(error, self._intake.id)
+            report_fault(error, self._intake.id, self._place)
 
     async def abandon(self) -> None:
         """End without a message. Nothing happens where the message was judged already, nor the second time."""
@@ -75,7 +88,7 @@ class OpenTransaction:
         try:
             await self._intake.abandon()
         except Exception as error:
-            report_fault(error, self._intake.id)
+            report_fault(error, self._intake.id, self._place)
 
     async def refuse(self, reply: Reply, size: int) -> Reply:
         """The door itself refuses the message."""
@@ -89,7 +102,7 @@ class OpenTransaction:
         metrics.messages.labels(f"{reply.code // 100}yz").inc()
         for path in self.forward_paths:
             metrics.fates.labels(verb).inc()
-            facts = {"recipient": str(path.mailbox), "reply": str(reply), "place": "smtp", "size": size}
+            facts = {"recipient": str(path.mailbox), "reply": str(reply), "place": self._place, "size": size}
             maillog.fate(verb, self._intake.id, **facts, **self._forwarded)
 
     def note_bare(self) -> None:
@@ -97,7 +110,7 @@ class OpenTransaction:
 
     async def broke(self, error: Exception, size: int) -> Refusal:
         """The door itself broke on the message."""
-        refusal = Refusal(report_fault(error, self._intake.id))
+        refusal = Refusal(report_fault(error, self._intake.id, self._place))
         self._record(refusal.reply, size)
         await self.abandon()
         return refusal
@@ -108,5 +121,5 @@ class OpenTransaction:
             if reply.code // 100 == 3:
                 raise ValueError(f"a reply that asks for more: {reply}")
         except Exception as error:
-            raise Refusal(report_fault(error, self._intake.id)) from error
+            raise Refusal(report_fault(error, self._intake.id, self._place)) from error
         return reply

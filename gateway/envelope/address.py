@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import idna
@@ -62,6 +63,7 @@ class Path(NamedTuple):
     rest: str
 
 
+@lru_cache(maxsize=4096)  # a message names a few domains many times; what is no domain raises and is not kept
 def parse_domain(text: str) -> str:
     """Return the domain as A-labels in lower case. Raises AddressError."""
     if _CONTROL.search(text):

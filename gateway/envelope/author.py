@@ -122,15 +122,17 @@ def parse_mailbox_list(value: bytes) -> list[tuple[Mailbox, str]]:
     part: list[Token] = []
     inside = False
     for token in [*_tokens(text), ("special", ",")]:
-        if token == ("special", ",") and not inside:
-            found.append(_mailbox(part))
-            part = []
-            if len(found) > ADDRESSES_MAX:
-                raise AuthorError("too many addresses")
-            continue
-        if token in (("special", ":"), ("special", ";")) and not inside:
-            raise AuthorError("a group instead of a mailbox")
-        inside = token == ("special", "<") or (inside and token != ("special", ">"))
+        kind, mark = token
+        if kind == "special":
+            if mark == "," and not inside:
+                found.append(_mailbox(part))
+                part = []
+                if len(found) > ADDRESSES_MAX:
+                    raise AuthorError("too many addresses")
+                continue
+            if mark in ":;" and not inside:
+                raise AuthorError("a group instead of a mailbox")
+            inside = mark == "<" or (inside and mark != ">")
         part.append(token)
     return found
 

@@ -16,8 +16,10 @@ HEADER_MAX = 256 * 1024  # octets of a header section that we read
 FIELDS_MAX = 1000
 FIELD_MAX = 64 * 1024  # octets of one field
 ENCODED_WORDS_MAX = 500  # in one field
+LINE_MAX = 78  # characters of a line that we write, where it can be folded (RFC 5322 §2.1.1)
 
 _NAME = re.compile(rb"[\x21-\x39\x3b-\x7e]+\Z")  # ftext, RFC 5322 §2.2
+_FIELD = re.compile(rb"([\x21-\x39\x3b-\x7e]++):([^\r]*+(?:\r(?!\n(?![ \t]))[^\r]*+)*+)\r\n")  # with its folding
 _UNWRITABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # all but the tab
 _FOLD = re.compile(rb"\r\n(?=[ \t])")
 _ENCODED_WORD = re.compile(r"=\?([A-Za-z0-9_.:+-]+)(?:\*[A-Za-z0-9-]+)?\?([bBqQ])\?([^?\s]*)\?=")
@@ -60,18 +62,35 @@ def locate(header: bytes) -> tuple[tuple[Field, ...], tuple[str, ...]]:
     if size > HEADER_MAX:
         problems.append(f"header section of more than {HEADER_MAX} octets")
         size = header.rfind(b"\r\n", 0, HEADER_MAX) + 2
+    plain = _is_plain(header)
     while position < size:
-        end = header.find(b"\r\n", position, size)
-        end = size if end < 0 else end + 2
-        while end < size and header[end] in b" \t":
-            nxt = header.find(b"\r\n", end, size)
-            end = size if nxt < 0 else nxt + 2
-        _add_field(header, position, end, fields, problems)
-        position = end
+        match = _FIELD.match(header, position, size) if plain else None
+        if match:
+            fields.append(Field(match[1], match[2], position, match.end()))
+            position = match.end()
+        else:
+            end = _end_of_field(header, position, size)
+            _add_field(header, position, end, fields, problems)
+            position = end
         if len(fields) > FIELDS_MAX:
             problems.append(f"more than {FIELDS_MAX} header fields")
             break
     return tuple(fields), tuple(dict.fromkeys(problems))
+
+
+def _is_plain(header: bytes) -> bool:
+    """Whether no field can exceed a bound: nearly every section, whose fields then need no look at each."""
+    return len(header) <= FIELD_MAX and b"\0" not in header and header.count(b"=?") <= ENCODED_WORDS_MAX
+
+
+def _end_of_field(header: bytes, start: int, size: int) -> int:
+    """Where the line at `start` ends, with the continuation lines behind it."""
+    end = header.find(b"\r\n", start, size)
+    end = size if end < 0 else end + 2
+    while end < size and header[end] in b" \t":
+        nxt = header.find(b"\r\n", end, size)
+        end = size if nxt < 0 else nxt + 2
+    return end
 
 
 def _add_field(header: bytes, start: int, end: int, fields: list[Field], problems: list[str]) -> None:
@@ -98,6 +117,12 @@ def _add_field(header: bytes, start: int, end: int, fields: list[Field], problem
     if text.count(b"=?") > ENCODED_WORDS_MAX:  # safety S-14
         problems.append(f"more than {ENCODED_WORDS_MAX} encoded-words in a header field")
     fields.append(Field(name, value, start, end))
+
+
+def spelled_with(letters: bytes, name: bytes) -> bytes:
+    """A regular expression for `name` among any octets that are not `letters` (a class, as in b"a-z-")."""
+    noise = b"[^%s]*" % letters
+    return noise + noise.join(re.escape(bytes((octet,))) for octet in name)
 
 
 def decode_text(value: bytes) -> str:
@@ -166,11 +191,13 @@ def make_field(name: str, value: str) -> bytes:
     """
     if not name.isascii() or not _NAME.match(name.encode()):
         raise HeaderError(f"header field name {name!r}")
-    if not value.isascii() or _UNWRITABLE.search(value):
+    if not value.isascii() or not (value.isprintable() or _UNWRITABLE.search(value) is None):
         raise HeaderError(f"value of {name} holds a control or non-ASCII character")
+    if len(name) + len(": ") + len(value) <= LINE_MAX:
+        return f"{name}: {value}\r\n".encode("ascii")
     lines, line = [], f"{name}:"
     for word in value.split(" "):
-        if len(line) + 1 + len(word) > 78 and line.strip() and line != f"{name}:":
+        if len(line) + 1 + len(word) > LINE_MAX and line.strip() and line != f"{name}:":
             lines.append(line)
             line = ""
         line += " " + word

@@ -44,7 +44,7 @@ class Message:
             self.author, self.author_name = author_of(self.all(b"from"))
         except AuthorError as error:
             self.problems = (*self.problems, f"From: {error}")
-        if self.author and any(a.lower() != str(self.author).lower() for a in _ADDRESS.findall(self.author_name)):
+        if self.author and "@" in self.author_name and _names_another(self.author_name, str(self.author)):
             self.problems = (*self.problems, "From: another address in the display name")
 
     @property
@@ -71,6 +71,11 @@ class Message:
         fields = self._index.get(name)
         return fields[0] if fields else None
 
+    def named_like(self, pattern: re.Pattern[bytes]) -> list[Field]:
+        """Every field whose name (lower case) the pattern matches from its start, top to bottom."""
+        names = {name for name in self._index if pattern.match(name)}
+        return [field for field in self.fields if field.key in names] if names else []
+
     def text(self, name: bytes) -> str:
         """The first field of this name as decoded text; "" when absent."""
         field = self.first(name)
@@ -83,7 +88,7 @@ class Message:
         counts = ((name, len(self.all(name))) for name in SINGLE_FIELDS if name != b"from")
         return tuple(f"{count} {name.decode().title()} fields" for name, count in counts if count > 1)
 
-    @property
+    @cached_property
     def subject(self) -> str:
         return self.text(b"subject")
 
@@ -104,6 +109,11 @@ class Message:
         if position < len(view):
             parts.append(view[position:])
         return parts
+
+
+def _names_another(text: str, address: str) -> bool:
+    """Whether an address stands in the text that is not this one."""
+    return any(found.lower() != address.lower() for found in _ADDRESS.findall(text))
 
 
 def _split(raw: Octets) -> tuple[int, int]:

@@ -92,4 +92,5 @@ DOWNSTREAM_LOST: Final = Reply(451, "4.4.2", "The connection to the receiving se
 MISCONFIGURED: Final = Reply(451, "4.3.5", "The gateway is not set up for this yet, please try again later")
 NOT_RELAYED: Final = Reply(550, "5.7.1", "We do not relay mail for this recipient")
 BAD_SEQUENCE: Final = Reply(503, "5.5.1", "Bad sequence of commands")
+ELSEWHERE: Final = Reply(250, "2.1.5", "Not in a domain of ours, left to the mail server")
 ACCEPTED: Final = Reply(250, "2.0.0", "Message accepted")

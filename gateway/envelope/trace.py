@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from email.utils import format_datetime
+from functools import lru_cache
 
 from gateway.envelope.header import make_field
 from gateway.envelope.message import Message
@@ -12,6 +13,7 @@ from gateway.envelope.transaction import Client, Transaction
 LOOP_MAX = 2  # times that a message may have passed this gateway before
 
 _DOMAIN_LIKE = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}\Z")
+_CIPHER = re.compile(r"[A-Za-z0-9_. -]+\Z")
 
 
 def received_field(transaction: Transaction, hostname: str) -> bytes:
@@ -27,7 +29,7 @@ def received_field(transaction: Transaction, hostname: str) -> bytes:
 
 
 def _tls(client: Client) -> str:
-    return f" ({client.tls})" if re.fullmatch(r"[A-Za-z0-9_. -]+", client.tls) else ""
+    return f" ({client.tls})" if _CIPHER.match(client.tls) else ""
 
 
 def _safe(name: str) -> str:
@@ -41,5 +43,14 @@ def _tcp_info(client: Client) -> str:
 
 def is_looping(message: Message, hostname: str) -> bool:
     """Whether the message has passed this gateway so often that it must be going in circles (safety S-26)."""
-    marker = re.compile(rb"\bby\s+" + re.escape(hostname.encode()) + rb"\s", re.IGNORECASE)
-    return sum(bool(marker.search(field.value)) for field in message.all(b"received")) >= LOOP_MAX
+    fields = message.all(b"received")
+    if len(fields) < LOOP_MAX:
+        return False
+    passed = _passed(hostname)
+    return sum(bool(passed.search(field.value)) for field in fields) >= LOOP_MAX
+
+
+@lru_cache(maxsize=8)
+def _passed(hostname: str) -> re.Pattern[bytes]:
+    """Finds this gateway's own mark in a Received field."""
+    return re.compile(rb"\bby\s+" + re.escape(hostname.encode()) + rb"\s", re.IGNORECASE)

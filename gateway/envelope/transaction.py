@@ -43,3 +43,4 @@ class Transaction:
     received_at: datetime  # aware, UTC
     message: Message
     parameters: Parameters = ()  # of MAIL FROM: SIZE, BODY, SMTPUTF8, RET, ENVID
+    queue_id: str = ""  # of the mail server whose milter we are, to find its log lines by

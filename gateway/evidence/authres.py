@@ -15,7 +15,7 @@ import authres as library
 import idna
 from authres.core import AuthResError
 
-from gateway.envelope.header import Field, decode_text, make_field
+from gateway.envelope.header import Field, decode_text, make_field, spelled_with
 from gateway.envelope.message import Message
 from gateway.evidence.names import printable
 from gateway.evidence.result import Evidence, MethodResult
@@ -38,7 +38,7 @@ _MAILBOX = re.compile(
 )
 _QUOTABLE = re.compile(r"[\x20-\x3f\x41-\x7e]+\Z")  # printable ASCII without "@", which authres would leave unquoted
 _NAMES = re.compile(r"[a-z]+\.[a-z0-9-]+\Z")
-_LETTERS = re.compile(rb"[^a-z-]+")
+_ANY_SPELLING = re.compile(spelled_with(b"a-z-", NAME.lower().encode()) + rb"[^a-z-]*\Z")
 
 
 def write(evidence: Evidence, authserv_id: str) -> bytes:
@@ -122,8 +122,7 @@ def forged(message: Message, authserv_id: str) -> list[Field]:
     and stay.
     """
     ours = _spelling(authserv_id)
-    wanted = NAME.lower().encode()
-    return [f for f in message.fields if _LETTERS.sub(b"", f.key) == wanted and _claims(f.value, ours)]
+    return [field for field in message.named_like(_ANY_SPELLING) if _claims(field.value, ours)]
 
 
 def _claims(value: bytes, ours: str) -> bool:

@@ -12,6 +12,13 @@ SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 
 
 connections = Counter("gateway_connections_total", "SMTP connections by outcome", ["outcome"])
 sessions = Gauge("gateway_sessions", "Open SMTP sessions", multiprocess_mode="livesum")
+milter_connections = Counter(
+    "gateway_milter_connections_total", "Connections to the milter door by outcome", ["outcome"]
+)
+milter_sessions = Gauge("gateway_milter_sessions", "Open milter connections", multiprocess_mode="livesum")
+milter_unseen = Counter(
+    "gateway_milter_unseen_total", "Messages passed unseen by the milter door, by reason", ["reason"]
+)
 fates = Counter("gateway_recipients_total", "Recipients by fate (the verbs of the mail log)", ["fate"])
 messages = Counter("gateway_messages_total", "Messages by class of the final reply", ["reply"])
 results = Counter("gateway_authentication_results_total", "Results of authentication methods", ["method", "result"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from gateway.envelope.header import Field, encode_words, make_field
+from gateway.envelope.header import Field, encode_words, make_field, spelled_with
 from gateway.envelope.message import Message
 from gateway.evidence.authres import forged
 from gateway.identity.identity import Identity
@@ -12,13 +12,12 @@ from gateway.policy.decision import Relay
 
 UNIT_HEADERS = "unit-headers"
 OUR_PREFIXES = (b"x-sending-unit", b"x-gateway-")
-_NOT_IN_NAMES = re.compile(rb"[^a-z0-9-]")
+_OURS = re.compile(b"|".join(spelled_with(b"a-z0-9-", prefix) for prefix in OUR_PREFIXES))
 
 
 def forged_fields(message: Message, authserv_id: str) -> list[Field]:
     """Fields of the incoming message that only we may write, in whatever spelling they come."""
-    ours = [field for field in message.fields if _NOT_IN_NAMES.sub(b"", field.key).startswith(OUR_PREFIXES)]
-    return [*forged(message, authserv_id), *ours]
+    return [*forged(message, authserv_id), *message.named_like(_OURS)]
 
 
 def tag_fields(relay: Relay, identity: Identity, transaction_id: str, generation: int) -> bytes:

@@ -8,6 +8,7 @@ from gateway.settings.load import SettingsError, load_settings
 from gateway.settings.models import (
     DnsSettings,
     HttpSettings,
+    MilterSettings,
     Network,
     NoticeSettings,
     RelaySettings,
@@ -21,6 +22,7 @@ __all__ = [
     "Address",
     "DnsSettings",
     "HttpSettings",
+    "MilterSettings",
     "Network",
     "NoticeSettings",
     "RelaySettings",

@@ -66,9 +66,12 @@ def _encryption(key_file: Path | None) -> Iterator[Problem]:
 
 
 def _doors(settings: Settings) -> Iterator[Problem]:
+    if not any((*settings.smtp.listen, *settings.milter.listen)):
+        yield ("smtp", "listen"), "there is no door for mail; give [smtp] listen or [milter] listen an address"
     seen: dict[str, str] = {}
     for table, addresses in (
         ("smtp", settings.smtp.listen),
+        ("milter", settings.milter.listen),
         ("http", (settings.http.listen,)),
     ):
         for address in filter(None, addresses):

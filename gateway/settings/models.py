@@ -30,7 +30,7 @@ class Section(BaseModel):
 
 class SmtpSettings(Section):
     listen: tuple[Listen, ...] = ("127.0.0.1:2525",)
-    """Addresses of the SMTP door: host:port, [::1]:port, unix:/path (its clients count as 127.0.0.1)."""
+    """Addresses of the SMTP door: host:port, [::1]:port, unix:/path (its clients count as 127.0.0.1); none: no such door."""
     proxy_from: Networks = ()
     """PROXY protocol v1/v2 is required from these networks and refused from all others."""
     xclient_from: Networks = ()
@@ -60,6 +60,23 @@ class SmtpSettings(Section):
     """Networks without the two limits per client."""
     errors_per_session: Annotated[int, Field(ge=1)] = 20
     """Refused commands after which the session ends with 421."""
+    memory: Annotated[ByteSize, Field(ge=MIB)] = ByteSize(512 * MIB)
+    """Octets of messages in flight in one worker; above it 452 (bodies over 1 MiB are on disk and do not count)."""
+
+
+class MilterSettings(Section):
+    listen: tuple[Listen, ...] = ()
+    """Addresses of the milter door: unix:/path (mode 0660) or host:port; none: no milter."""
+    max_size: Annotated[ByteSize, Field(ge=64 * 1024)] = ByteSize(50 * MIB)
+    """Largest message accepted, in octets; the mail server's own limit should not be higher."""
+    internal: Networks = ()
+    """Clients whose mail passes unseen, such as this host itself. Never a proxy that hides its clients' addresses."""
+    judge_authenticated: bool = False
+    """Whether mail of clients that logged in at the mail server is judged too; else it passes unseen."""
+    connections: Annotated[int, Field(ge=1)] = 4000
+    """Open connections of one worker; one for each SMTP session of the mail server."""
+    idle: Annotated[float, Field(gt=0)] = 7210.0
+    """Seconds without a word from the mail server; it must be longer than the server's patience with its clients."""
     memory: Annotated[ByteSize, Field(ge=MIB)] = ByteSize(512 * MIB)
     """Octets of messages in flight in one worker; above it 452 (bodies over 1 MiB are on disk and do not count)."""
 
@@ -141,6 +158,7 @@ class Settings(Section):
     drain: Annotated[float, Field(ge=0)] = 620.0
     """Seconds that transactions may take to finish after SIGTERM."""
     smtp: SmtpSettings = SmtpSettings()
+    milter: MilterSettings = MilterSettings()
     dns: DnsSettings = DnsSettings()
     store: StoreSettings = StoreSettings()
     relay: RelaySettings = RelaySettings()

@@ -130,6 +130,8 @@ def settlement(text: str) -> Settlement:
             )
             for notice in plain["notices"]
         ),
+        key=base64.b64decode(plain.get("key", "")),
+        key_until=_time(plain["key_until"]) if plain.get("key_until") else None,
     )
 
 

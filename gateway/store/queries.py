@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql import Executable
 
 from gateway.quarantine.entry import State
-from gateway.store.schema import OutState, entries, outbox, records
+from gateway.store.schema import OutState, entries, outbox, records, unheard
 
 BODY_STATES = ("waiting", "due", "leased", "unknown")  # of outbox rows whose blob may still be sent
 
@@ -23,6 +23,15 @@ INSERT_RECORD: Mapping[str, Executable] = {
     dialect: insert_new(dialect, records).on_conflict_do_nothing(index_elements=["id"])
     for dialect in ("sqlite", "postgresql")
 }
+
+
+def _remember(dialect: str) -> Executable:
+    statement = insert_new(dialect, unheard)
+    new = statement.excluded
+    return statement.on_conflict_do_update(index_elements=["key"], set_={"text": new.text, "until": new.until})
+
+
+REMEMBER: Mapping[str, Executable] = {dialect: _remember(dialect) for dialect in ("sqlite", "postgresql")}
 
 ENTRY_HELD: Executable = (
     update(entries)

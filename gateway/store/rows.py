@@ -76,6 +76,12 @@ def record_row(record: Record) -> dict[str, Any]:
     }
 
 
+def ledger_row(settlement: Settlement) -> dict[str, Any]:
+    """That a message of this key has been settled, under which id (safety R-23)."""
+    until = micros(settlement.key_until) if settlement.key_until else 0
+    return {"key": settlement.key, "code": 250, "enhanced": "2.0.0", "text": settlement.record.id, "until": until}
+
+
 def spill_line(settlement: Settlement) -> bytes:
     """One line of the spill file; JSON escapes every line break."""
     return dumps(settlement).encode() + b"\n"

@@ -10,8 +10,8 @@ from sqlalchemy import Connection, exists, insert, select
 
 from gateway.ports import Settlement
 from gateway.store import window
-from gateway.store.queries import ENTRY_HELD, INSERT_RECORD, OUTGOING_DUE
-from gateway.store.rows import outgoing_row, record_row
+from gateway.store.queries import ENTRY_HELD, INSERT_RECORD, OUTGOING_DUE, REMEMBER
+from gateway.store.rows import ledger_row, outgoing_row, record_row
 from gateway.store.schema import OutState, aliases, outbox, records
 from gateway.store.writer import Rows
 
@@ -21,11 +21,12 @@ DUPLICATE: Final = "duplicate"  # the message is held already and was answered t
 def rows(settlement: Settlement, dialect: str) -> Rows:
     """The statements of a settlement without notices, alike for all messages, so that many go as one."""
     settled = {"settled": settlement.record.id}
-    return (
+    written: Rows = (
         (INSERT_RECORD[dialect], record_row(settlement.record)),
         (ENTRY_HELD, settled),
         (OUTGOING_DUE, settled),
     )
+    return (*written, (REMEMBER[dialect], ledger_row(settlement))) if settlement.key else written
 
 
 def job(settlement: Settlement, now: datetime) -> Callable[[Connection], None]:
@@ -35,6 +36,8 @@ def job(settlement: Settlement, now: datetime) -> Callable[[Connection], None]:
         record_id = settlement.record.id
         connection.execute(ENTRY_HELD, {"settled": record_id})
         connection.execute(OUTGOING_DUE, {"settled": record_id})
+        if settlement.key:
+            connection.execute(REMEMBER[connection.dialect.name], ledger_row(settlement))
         if connection.scalar(select(exists().where(records.c.id == record_id))):
             return
         row = record_row(settlement.record)

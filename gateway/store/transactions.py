@@ -104,6 +104,11 @@ class TransactionDesk:
         code, enhanced, text, until = row
         return Reply(code, enhanced, text) if until > micros(self._core.clock()) else None
 
+    def done_as(self, key: bytes) -> str:
+        """The id under which a message of this key has been settled, "" if it has not (safety R-23)."""
+        known = self.unheard(key)  # one ledger: keys are hashes of different things, so they never meet
+        return known.text if known else ""
+
     async def remember_unheard(self, key: bytes, reply: Reply, until: datetime) -> None:
         """Keep the outcome that the client did not hear, until it can be expected to have come again."""
         row = {"code": reply.code, "enhanced": reply.enhanced, "text": codec.clean(reply.text), "until": micros(until)}

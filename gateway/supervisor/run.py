@@ -23,7 +23,7 @@ from gateway.supervisor.watch import Watch
 CANNOT_START: Final = 75  # EX_TEMPFAIL: locked or an address in use; trying again later may help
 CONFIGURATION: Final = 78  # EX_CONFIG: settings or policies; trying again does not help
 
-_DOORS: Final = {"worker": frozenset({"smtp"}), "services": frozenset({"http"})}
+_DOORS: Final = {"worker": frozenset({"smtp", "milter"}), "services": frozenset({"http"})}
 
 
 class Unusable(Exception):

@@ -14,6 +14,7 @@ from typing import Final
 from gateway.settings import Address, Settings, parse_listen
 
 BACKLOG: Final = 1024  # the kernel takes the lesser of this and net.core.somaxconn
+DOORS: Final = ("smtp", "milter", "http")  # tables of the settings
 _FIRST_PASSED: Final = 3  # SD_LISTEN_FDS_START
 
 Sockets = dict[str, list[socket.socket]]
@@ -26,7 +27,8 @@ class CannotListen(Exception):
 def addresses(settings: Settings) -> dict[str, list[Address]]:
     """Where each door is to listen, by the table of the settings that says so."""
     return {
-        "smtp": [parse_listen(text) for text in settings.smtp.listen],
+        "smtp": [parse_listen(text) for text in settings.smtp.listen if text],
+        "milter": [parse_listen(text) for text in settings.milter.listen if text],
         "http": [parse_listen(settings.http.listen)] if settings.http.listen else [],
     }
 
@@ -122,8 +124,10 @@ def _passed(environ: MutableMapping[str, str]) -> Sockets:
     if not count.isdigit() or pid != str(os.getpid()):
         return sockets
     for number, name in zip(range(_FIRST_PASSED, _FIRST_PASSED + int(count)), names, strict=False):
-        if name not in ("smtp", "http"):
-            raise CannotListen(f"systemd passed a socket called {name!r}; write FileDescriptorName=smtp (or http)")
+        if name not in DOORS:
+            raise CannotListen(
+                f"systemd passed a socket called {name!r}; write FileDescriptorName=smtp (or milter, http)"
+            )
         opened = socket.socket(fileno=number)
         opened.setblocking(False)
         os.set_inheritable(number, False)

@@ -1,34 +1,31 @@
-"""`python -m tests.bench [--quick] [--naive]`: messages per second, CPU per message and p99 through the whole gateway.
+"""`python -m tests.bench [--milter] [--naive]`: messages per second, CPU per message and p99 through the whole gateway.
 
-The gateway runs as `gateway run` with SPF, DKIM and DMARC all passing from warm DNS, in front of a sink on the same
-machine; the load generator and the sink take their share of it, so compare rows of one run with each other and not
-with other machines.
+The gateway runs as `gateway run` with SPF, DKIM and DMARC all passing from warm DNS: in front of a sink, and with
+--milter also as the milter of a mail server that there is not. The load generator and the sink, each in a process of
+its own, share the machine with it, so compare rows of one run with each other and not with other machines.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import multiprocessing
 import os
-import shutil
-import signal
-import socket
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from gateway.demo.dns import DnsServer
-from tests.bench.generator import Job, Load, run
+from tests.bench import generator, milter_generator
+from tests.bench.generator import Job, Load
+from tests.bench.running import configure, cpu_seconds, free_port, process
 from tests.bench.workload import SIZES, jobs, zone
 from tests.support.signing import rsa_key
-
-ROOT = Path(__file__).resolve().parents[2]
-TICK = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
@@ -43,67 +40,39 @@ CASES = (
 )  # fmt: skip
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+@dataclass(frozen=True)
+class Party:
+    """One that is measured: its command, the port that shows it is up, and the load that reaches it."""
+
+    name: str
+    command: Sequence[str]
+    port: int
+    load: Callable[..., Coroutine[Any, Any, Load]]
 
 
-def cpu_seconds(pids: Sequence[int]) -> float:
-    """User and system time of these processes and of their living children."""
-    total = 0
-    for one in [*pids, *(child for pid in pids for child in children(pid))]:
-        fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / TICK
+@dataclass(frozen=True)
+class Bench:
+    folder: Path
+    seconds: float  # of each case
+    generators: ProcessPoolExecutor
+    workload: Mapping[str, Sequence[Job]]
 
+    async def measure(self, party: Party, case: Case) -> Load:
+        """Run the party for this case, and print its row."""
+        with process(*party.command, cwd=self.folder, port=party.port) as pid:
+            await asyncio.sleep(1)
+            await self._load(party, case, self.seconds / 4)
+            before = cpu_seconds([pid])
+            load = await self._load(party, case, self.seconds)
+            print(row(party.name, case, load, cpu_seconds([pid]) - before), flush=True)
+        return load
 
-def children(pid: int) -> list[int]:
-    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-@contextmanager
-def process(*command: str, cwd: Path, port: int) -> Iterator[int]:
-    """Run a command until its port answers; the pid."""
-    with (cwd / f"{port}.log").open("wb") as log:
-        running = subprocess.Popen(
-            command, cwd=cwd, stdout=log, stderr=log, env={**os.environ, "PYTHONPATH": str(ROOT)}
-        )
-    try:
-        for _ in range(200):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.05)
-        else:
-            raise SystemExit(f"{command} does not answer:\n{(cwd / f'{port}.log').read_text()}")
-        yield running.pid
-    finally:
-        running.send_signal(signal.SIGTERM)
-        running.wait(20)
-
-
-def configure(folder: Path, door: int, sink: int, dns: str, workers: int) -> None:
-    shutil.copytree(ROOT / "policies", folder / "policies")
-    policy = folder / "policies" / "policy.yaml"
-    text = policy.read_text(encoding="utf-8")
-    route = "  main: { protocol: smtp, host: 127.0.0.1, port: 10025 }"
-    assert route in text
-    policy.write_text(text.replace(route, route.replace("10025", str(sink))), encoding="utf-8")
-    (folder / "gateway.toml").write_text(
-        f'workers = {workers}\n[smtp]\nlisten = ["127.0.0.1:{door}"]\n'
-        f'proxy_from = ["127.0.0.0/8"]\nexempt = ["127.0.0.0/8", "203.0.113.0/24"]\n'
-        f'[dns]\nnameservers = ["{dns}"]\n[http]\nlisten = "127.0.0.1:{free_port()}"\n'
-    )
-
-
-async def measure(
-    port: int, pids: Sequence[int], work: Sequence[Job], case: Case, seconds: float
-) -> tuple[Load, float]:
-    await run(port, work, connections=case.connections, per_connection=case.per_connection, seconds=seconds / 4)
-    before = cpu_seconds(pids)
-    load = await run(port, work, connections=case.connections, per_connection=case.per_connection, seconds=seconds)
-    return load, cpu_seconds(pids) - before
+    async def _load(self, party: Party, case: Case, seconds: float) -> Load:
+        load = partial(
+            party.load, jobs=self.workload[case.size],
+            connections=case.connections, per_connection=case.per_connection, seconds=seconds,
+        )  # fmt: skip
+        return await asyncio.get_running_loop().run_in_executor(self.generators, generator.drive, load)
 
 
 def row(name: str, case: Case, load: Load, cpu: float) -> str:
@@ -116,31 +85,26 @@ def row(name: str, case: Case, load: Load, cpu: float) -> str:
     )
 
 
-async def bench(folder: Path, seconds: float, workers: int, with_naive: bool, cases: Sequence[Case]) -> None:
+async def bench(folder: Path, arguments: argparse.Namespace, generators: ProcessPoolExecutor) -> None:
     key = rsa_key()
-    workload = {size: jobs(octets, key) for size, octets in SIZES.items()}
+    here = Bench(folder, arguments.seconds, generators, {size: jobs(octets, key) for size, octets in SIZES.items()})
     sink, ours, theirs = free_port(), free_port(), free_port()
+    socket = folder / "milter.sock"
     async with DnsServer(zone(key)) as dns:
-        configure(folder, ours, sink, dns.address, workers)
-        naive = [sys.executable, "-m", "tests.bench.naive", str(theirs), str(sink), dns.address.rpartition(":")[2]]
+        configure(folder, ours, socket if arguments.milter else None, sink, dns.address, arguments.workers)
         gateway = [str(Path(sys.executable).with_name("gateway")), "run"]
+        naive = [sys.executable, "-m", "tests.bench.naive", str(theirs), str(sink), dns.address.rpartition(":")[2]]
+        parties = [Party("gateway", gateway, ours, partial(generator.run, ours))]
+        if arguments.milter:
+            parties.append(Party("milter", gateway, ours, partial(milter_generator.run, str(socket))))
+        if arguments.naive:
+            parties.append(Party("naive", naive, theirs, partial(generator.run, theirs)))
         with process(sys.executable, "-m", "tests.bench.sink", str(sink), cwd=folder, port=sink):
-            for case in cases:
-                rates = []
-                with process(*gateway, cwd=folder, port=ours) as pid:
-                    await asyncio.sleep(1)
-                    load, cpu = await measure(ours, [pid], workload[case.size], case, seconds)
-                    rates.append(load.rate)
-                    print(row("gateway", case, load, cpu), flush=True)
-                if with_naive:
-                    with process(*naive, cwd=folder, port=theirs) as pid:
-                        load, cpu = await measure(theirs, [pid], workload[case.size], case, seconds)
-                        rates.append(load.rate)
-                        print(
-                            row("naive", case, load, cpu),
-                            f" ratio {rates[0] / rates[1]:.1f}" if rates[1] else "",
-                            flush=True,
-                        )
+            for case in CASES:
+                if arguments.only in ("", case.size):
+                    rates = [(await here.measure(party, case)).rate for party in parties]
+                    if arguments.naive and rates[-1]:
+                        print(f"{'':10} gateway : naive = {rates[0] / rates[-1]:.1f} : 1", flush=True)
     print((folder / f"{sink}.log").read_text().strip().splitlines()[-1])
 
 
@@ -148,12 +112,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--seconds", type=float, default=4.0, help="of each case")
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--milter", action="store_true", help="measure the milter door beside the SMTP door")
     parser.add_argument("--naive", action="store_true", help="measure the libraries' README gateway beside ours")
     parser.add_argument("--only", default="", help="one size: '3 KB', '50 KB', '1 MB'")
     arguments = parser.parse_args()
-    cases = [case for case in CASES if arguments.only in ("", case.size)]
-    with tempfile.TemporaryDirectory(prefix="gateway-bench-") as folder:
-        asyncio.run(bench(Path(folder), arguments.seconds, arguments.workers, arguments.naive, cases))
+    with (
+        tempfile.TemporaryDirectory(prefix="gateway-bench-") as folder,
+        ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as generators,
+    ):
+        asyncio.run(bench(Path(folder), arguments, generators))
 
 
 if __name__ == "__main__":

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from typing import Any
+
+import uvloop
 
 CLIENT = "203.0.113.10"
 HELO = "mail.bench.example"
@@ -39,7 +42,8 @@ class Job:
 
     reverse_path: str
     recipient: str
-    content: bytes  # dot-stuffed, with the final CRLF.CRLF
+    raw: bytes  # with CRLF line ends
+    content: bytes  # the same for DATA: dot-stuffed, with the final CRLF.CRLF
 
 
 def stuff(raw: bytes) -> bytes:
@@ -90,6 +94,11 @@ class Connection:
         self.writer.write(b"QUIT\r\n")
         await self.reader.read(1024)
         self.writer.close()
+
+
+def drive(load: Callable[[], Coroutine[Any, Any, Load]]) -> Load:
+    """Run a load to its end, in the process that this is called in."""
+    return uvloop.run(load())
 
 
 async def run(port: int, jobs: Sequence[Job], *, connections: int, per_connection: int, seconds: float) -> Load:

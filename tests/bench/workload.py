@@ -55,4 +55,4 @@ def build(size: int, number: int, rng: random.Random) -> bytes:
 def jobs(size: int, key: SigningKey, count: int = 8) -> list[Job]:
     rng = random.Random(size)
     signed = [sign(build(size, number, rng), DOMAIN, SELECTOR, key) for number in range(count)]
-    return [Job(f"bounce@{DOMAIN}", RECIPIENT, stuff(raw)) for raw in signed]
+    return [Job(f"bounce@{DOMAIN}", RECIPIENT, raw, stuff(raw)) for raw in signed]

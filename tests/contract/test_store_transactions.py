@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -231,6 +232,32 @@ async def test_R12_unheard_outcome_is_found_until_its_time_is_over(open_store, c
     await two.sweep(clock())
     clock.now = NOW
     assert two.unheard(key) is None
+
+
+@pytest.mark.parametrize("notices", [(), (notice("cause"),)], ids=["alone", "with-a-notice"])
+async def test_R23_settled_message_is_known_again_until_its_time_is_over(open_store, clock, notices):
+    one, two = open_store(), open_store()
+    of, key = record(), b"\x02" * 32
+    assert one.done_as(key) == ""
+    await one.settle(replace(settlement(of, *notices), key=key, key_until=NOW + timedelta(hours=48)))
+    assert two.done_as(key) == of.id
+    clock.advance(hours=48)
+    assert two.done_as(key) == ""
+    later = record()
+    await one.settle(replace(settlement(later), key=key, key_until=clock() + timedelta(hours=48)))
+    assert two.done_as(key) == later.id, "it came again after all was forgotten"
+
+
+async def test_R23_spilled_settlement_is_known_again_when_it_is_back(open_store):
+    failing = open_store()
+    of, key = record(), b"\x03" * 32
+    failing._core.health.reason = "the disk is gone"
+    spilled = replace(settlement(of), key=key, key_until=NOW + timedelta(hours=48))
+    assert await failing.settle(spilled) == "spilled"
+    await failing.close()
+    again = open_store()
+    await again.recover(NOW)
+    assert again.done_as(key) == of.id
 
 
 async def test_spilled_settlements_come_back_once(open_store):

@@ -10,7 +10,7 @@ from gateway.envelope.address import Mailbox
 from gateway.envelope.message import Message
 from gateway.envelope.reply import ACCEPTED, Reply
 from gateway.envelope.transaction import Client, ForwardPath, Parameters
-from gateway.ports import Features, Intake
+from gateway.ports import Features, Host, Intake
 
 OK = Reply(250, "2.1.0", "OK")
 EVERYTHING = Features(size=None, eightbitmime=True, smtputf8=True, dsn=True)
@@ -42,7 +42,7 @@ class FakeIntake:
         self.asked.append(path)
         return await _say(self.script.on_rcpt.get(path.mailbox.key, OK))
 
-    async def data(self, message: Message) -> Reply:
+    async def data(self, message: Message, queue_id: str = "") -> Reply:
         self.calls.append("data")
         self.on_disk = not isinstance(message.raw, bytes)
         self.raw = bytes(message.raw) if self.script.keep else None
@@ -78,7 +78,7 @@ class FakeReception:
     def features(self) -> Features:
         return self.offered
 
-    def begin(self, client: Client) -> Intake:
+    def begin(self, client: Client, host: Host | None = None) -> Intake:
         if self.on_begin is not None:
             raise self.on_begin
         intake = FakeIntake(f"TEST-{len(self.intakes) + 1:04d}", client, self)

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.endpoint.limits import MemoryBudget
-from gateway.endpoint.smtp_data import IN_MEMORY_MAX, Body
+from gateway.endpoint.smtp_data import Body
+from gateway.endpoint.spool import IN_MEMORY_MAX
 
 MIB = 1024 * 1024
 ALPHABET = st.sampled_from([b"\r\n", b"\r", b"\n", b".", b"..", b"\0", b"a", b"\xe1\xbb\x87", b" " * 40])

@@ -9,7 +9,7 @@ import tracemalloc
 from gateway.envelope.message import Message
 from gateway.envelope.reply import Reply
 from gateway.envelope.transaction import Client
-from gateway.ports import Intake
+from gateway.ports import Host, Intake
 from tests.support.dialogue import open_door
 from tests.support.reception import FakeReception
 
@@ -23,13 +23,13 @@ class HashingReception(FakeReception):
         super().__init__(keep=False)
         self.digests: list[str] = []
 
-    def begin(self, client: Client) -> Intake:
-        intake = super().begin(client)
+    def begin(self, client: Client, host: Host | None = None) -> Intake:
+        intake = super().begin(client, host)
         plain = intake.data
 
-        async def data(message: Message) -> Reply:
+        async def data(message: Message, queue_id: str = "") -> Reply:
             self.digests.append(hashlib.sha256(message.raw).hexdigest())
-            return await plain(message)
+            return await plain(message, queue_id)
 
         intake.data = data
         return intake

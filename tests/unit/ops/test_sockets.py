@@ -28,7 +28,7 @@ def test_every_door_has_its_sockets_and_closes_those_of_others(tmp_path: Path) -
 
 
 def test_no_socket_is_opened_where_the_settings_name_none() -> None:
-    assert open_sockets(settings(), {}) == {"smtp": [], "http": []}
+    assert open_sockets(settings(), {}) == {"smtp": [], "milter": [], "http": []}
 
 
 def test_accepted_connections_can_have_nodelay_set_by_the_event_loop() -> None:

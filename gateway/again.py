@@ -1,0 +1,22 @@
+"""Messages that a mail server brings a second time: our answer was given, but it could not finish (safety R-23).
+
+A milter is not told what became of a message after its verdict. The server may have failed, its client comes again, and
+what we did at the first time (entry, outbox rows, record, notice) must not be done twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import timedelta
+
+from gateway.envelope.transaction import ForwardPath
+from gateway.policy.decision import Decision
+
+REMEMBERED_FOR = timedelta(hours=48)  # as long as for clients that missed our reply (safety R-12)
+
+
+def key_of(transaction_key: bytes, decisions: Sequence[tuple[ForwardPath, Decision]]) -> bytes:
+    """What makes it the same message with the same fate. After a change of policy the fate is another, and is new."""
+    fates = sorted(f"{path.mailbox.key} {decision.disposition!r}" for path, decision in decisions)
+    return hashlib.sha256(transaction_key + "\0".join(fates).encode("utf-8", "surrogatepass")).digest()

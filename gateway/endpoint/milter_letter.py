@@ -1,0 +1,186 @@
+"""One message as a milter gets it: envelope, content, and the verdict with its edits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gateway.endpoint import refusal as say
+from gateway.endpoint.milter_edits import header_edits, recipient_edits
+from gateway.endpoint.milter_shared import Shared
+from gateway.endpoint.milter_words import known_parameters, text_of
+from gateway.endpoint.refusal import Refusal
+from gateway.endpoint.spool import Spool
+from gateway.endpoint.transactions import OpenTransaction, report_fault
+from gateway.envelope.address import AddressError, Mailbox, parse_forward_path, parse_reverse_path
+from gateway.envelope.message import Message
+from gateway.envelope.reply import ELSEWHERE, MISCONFIGURED, STORAGE_ERROR, Reply
+from gateway.envelope.transaction import Client, ForwardPath
+from gateway.policy.plan import Group
+from gateway.ports import Delivery
+
+LEFT: Reply = Reply(250, "2.0.0", "Left to the mail server")
+GONE: Reply = Reply(451, "4.4.2", "The mail server has gone, please try again later")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the mail server is told in the end: a refusal, or the edits; `discard` when nobody is left to get it."""
+
+    refusal: Reply | None = None
+    edits: bytes = b""
+    discard: bool = False
+
+
+class Letter:
+    """From MAIL to the verdict. It is the `ports.Host` of its transaction: the mail server relays."""
+
+    def __init__(self, shared: Shared, client: Client | None) -> None:
+        self._shared = shared
+        self._client = client
+        self._transaction: OpenTransaction | None = None
+        self._spool: Spool | None = None
+        self._size = 0
+        self._ours: list[tuple[Mailbox, bytes]] = []
+        self._elsewhere = False  # there are recipients who are not ours
+        self._refusal: Reply | None = None  # of the whole message, so far
+        self._group: Group | None = None
+        self.is_lost = False  # the mail server has gone
+
+    # ---- envelope ---------------------------------------------------------------------------------------------------
+
+    async def mail(self, path: bytes, arguments: Sequence[bytes]) -> Reply | None:
+        """MAIL: the refusal, or None. A refusal is kept, and is the answer to RCPT and to the end of the message too."""
+        try:
+            await self._mail(path, arguments)
+        except Refusal as refusal:
+            self._refusal = refusal.reply
+        return self._refusal
+
+    async def _mail(self, path: bytes, arguments: Sequence[bytes]) -> None:
+        shared = self._shared
+        if self._client is None:  # without an address nothing can be proven: the mail server must be set right
+            raise Refusal(MISCONFIGURED)
+        if not shared.has_room():
+            raise Refusal(STORAGE_ERROR)
+        parameters = known_parameters(arguments, ("SIZE", "BODY", "SMTPUTF8", "RET", "ENVID"))
+        utf8 = ("SMTPUTF8", None) in parameters
+        try:
+            mailbox = parse_reverse_path(text_of(path), utf8=utf8).mailbox
+        except AddressError as error:
+            raise Refusal(Reply(501, "5.1.7", f"Sender: {error}")) from error
+        self._transaction = OpenTransaction(shared.reception, self._client, utf8=utf8, host=self)
+        reply = await self._transaction.mail(mailbox, parameters)
+        if not reply.is_positive:
+            raise Refusal(reply)
+
+    async def rcpt(self, path: bytes, arguments: Sequence[bytes]) -> Reply | None:
+        """RCPT: the refusal, or None where the recipient is ours or not our affair."""
+        transaction = self._transaction
+        if self._refusal or transaction is None:
+            return self._refusal or say.MAIL_FIRST
+        try:
+            mailbox = parse_forward_path(text_of(path), utf8=transaction.utf8).mailbox
+        except AddressError as error:
+            return Reply(501, "5.1.3", f"Recipient: {error}")
+        if mailbox is None:
+            return say.RCPT_SYNTAX
+        try:
+            reply = await transaction.rcpt(ForwardPath(mailbox, known_parameters(arguments, ("NOTIFY", "ORCPT"))))
+        except Refusal as refusal:
+            self._refusal = refusal.reply
+            return refusal.reply
+        if not reply.is_positive:
+            return reply
+        if reply is ELSEWHERE:
+            self._elsewhere = True
+        else:
+            self._ours.append((mailbox, path))
+        return None
+
+    # ---- content ----------------------------------------------------------------------------------------------------
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether more content would change the verdict."""
+        return self._refusal is None and bool(self._ours)
+
+    def content(self, octets: bytes) -> None:
+        """A piece of the message, with CRLF line ends."""
+        if not self.is_wanted:
+            return
+        shared = self._shared
+        self._size += len(octets)
+        if self._spool is None:
+            self._spool = Spool(shared.memory, shared.spool)
+        if self._size > shared.settings.max_size:
+            self._refuse(say.TOO_BIG)
+        elif not self._spool.keep(octets):
+            self._refuse(STORAGE_ERROR)
+
+    def malformed(self) -> None:
+        """The header section is larger than anybody can read: nothing in it may be believed."""
+        self._refuse(say.TOO_BIG)
+
+    def _refuse(self, reply: Reply) -> None:
+        self._refusal = self._refusal or reply
+        if self._spool:
+            self._spool.close()
+
+    # ---- verdict ----------------------------------------------------------------------------------------------------
+
+    async def verdict(self, queue_id: str) -> Verdict:
+        """The end of the message. Nothing raises: a fault is a 451 with an id."""
+        transaction = self._transaction
+        if transaction is None or self._refusal:
+            return await self._refused(self._refusal or say.MAIL_FIRST)
+        if not self._ours:
+            await transaction.abandon()
+            return Verdict()
+        message: Message | None = None
+        try:
+            message = Message(self._spool.content() if self._spool else b"\r\n")
+            reply = await transaction.data(message, queue_id)
+            return self._accepted(message) if reply.is_positive else Verdict(reply)
+        except Refusal as refusal:
+            return Verdict(refusal.reply)
+        except OSError:
+            return await self._refused(STORAGE_ERROR)
+        except Exception as error:
+            if message is None:
+                return Verdict((await transaction.broke(error, self._size)).reply)
+            return Verdict(report_fault(error, transaction.id, "milter"))
+        finally:
+            self.close()
+
+    async def _refused(self, reply: Reply) -> Verdict:
+        if self._transaction:
+            reply = await self._transaction.refuse(reply, self._size)
+        self.close()
+        return Verdict(reply)
+
+    def _accepted(self, message: Message) -> Verdict:
+        """Edits of the header first: a recipient more or less does not matter to them."""
+        group = self._group
+        if group is None and not self._elsewhere:
+            return Verdict(discard=True)
+        edits = [*(header_edits(message, group) if group else ()), *recipient_edits(group, self._ours)]
+        return Verdict(edits=b"".join(edits))
+
+    def edit(self, group: Group) -> Delivery:
+        """ports.Host: what the mail server shall pass on. It hears of it when everything durable has been done."""
+        if self.is_lost:
+            return Delivery(GONE)
+        self._group = group
+        return Delivery(LEFT, tuple((path, LEFT) for path in group.paths))
+
+    async def abandon(self) -> None:
+        """ABORT, or the mail server is gone. Nothing happens where the message has been judged."""
+        if self._transaction:
+            await self._transaction.abandon()
+        self.close()
+
+    def close(self) -> None:
+        """Give memory and disk back."""
+        if self._spool:
+            self._spool.close()

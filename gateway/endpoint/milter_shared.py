@@ -1,0 +1,56 @@
+"""What all milter connections of one worker share."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from gateway import maillog
+from gateway.endpoint.limits import FreeSpace, MemoryBudget
+from gateway.endpoint.milter_words import SETTINGS
+from gateway.ports import Reception
+from gateway.settings import MilterSettings
+
+if TYPE_CHECKING:
+    from gateway.endpoint.milter_connection import MilterConnection
+
+QUIET: Final = 60.0  # seconds between two log lines of one kind about strangers
+
+
+class Shared:
+    """Settings, limits and the state of the worker's milter door."""
+
+    def __init__(
+        self, settings: MilterSettings, reception: Reception, *, spool: Path, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self.settings = settings
+        self.reception = reception
+        self.spool = spool
+        self.loop = loop
+        self.memory = MemoryBudget(settings.memory)
+        self.disk = FreeSpace(spool, int(settings.max_size * 1.5))
+        self.connections: set[MilterConnection] = set()
+        self.draining = False
+        self._told: set[str] = set()
+        self._strangers = 0
+        self._quiet_until = 0.0
+
+    def has_room(self) -> bool:
+        """Whether memory and disk allow one more message (F-22, F-32)."""
+        return self.memory.has_room and self.disk.is_enough(self.loop.time())
+
+    def tell_missing(self, macros: list[str]) -> None:
+        """Name the mail server's setting for each macro that did not come; once for each, not for every message."""
+        for macro in macros:
+            if macro not in self._told:
+                self._told.add(macro)
+                maillog.event("macro-missing", macro=macro, setting=SETTINGS[macro])
+
+    def tell_stranger(self, reason: str) -> None:
+        """Something that is no mail server spoke to us. A port scan must not fill the log (rspamd#3088)."""
+        self._strangers += 1
+        now = self.loop.time()
+        if now >= self._quiet_until:
+            maillog.event("milter-protocol", reason=reason, times=self._strangers)
+            self._strangers, self._quiet_until = 0, now + QUIET
