@@ -13,6 +13,7 @@ from gateway.envelope.reply import Reply
 
 _NUMBER: Final = Struct("!I")
 _OPTIONS: Final = Struct("!III")  # version, actions, steps
+_NAME: Final = re.compile(rb"[^:\r\n\0]+\Z")
 _NO_FOLD: Final = re.compile(rb"[\r\0]|\n(?![ \t])")
 
 
@@ -96,7 +97,7 @@ def negotiate(version: int, actions: Action, steps: Step, macros: Mapping[MacroS
 def _field(name: bytes, value: bytes) -> bytes:
     """Line ends within a field are single LFs in this protocol; a CR would reach the message."""
     value = value.replace(b"\r\n", b"\n")
-    if not name or b":" in name or b"\n" in name or _NO_FOLD.search(value):
+    if not _NAME.match(name) or _NO_FOLD.search(value):
         raise ValueError(f"no header field: {name[:100]!r}")
     return _string(name) + _string(value)
 

@@ -157,12 +157,10 @@ def verified(message: Message, signature: Signature, key: Key) -> bool:
 def header_digest(message: Message, signature: Signature) -> bytes:
     """SHA-256 over the signed fields and the signature field itself without its b= (RFC 6376 §3.7)."""
     field = signature.field
-    hasher = hashlib.sha256()
-    for octets in signed_fields(message, signature.names, field, relaxed=signature.relaxed_header):
-        hasher.update(octets)
+    octets = signed_fields(message, signature.names, field, relaxed=signature.relaxed_header)
     bare = without_signature(field.value)
-    hasher.update(relaxed_field(field.name, bare) if signature.relaxed_header else field.name + b":" + bare)
-    return hasher.digest()
+    octets.append(relaxed_field(field.name, bare) if signature.relaxed_header else field.name + b":" + bare)
+    return hashlib.sha256(b"".join(octets)).digest()
 
 
 def _properties(candidate: Candidate, prefix: int) -> tuple[tuple[str, str], ...]:

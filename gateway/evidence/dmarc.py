@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from gateway.envelope.message import Message
 from gateway.evidence.dmarc_record import PolicyRecord, Walk, walk_from, walk_questions
 from gateway.evidence.names import is_askable, printable
+from gateway.evidence.recall import Recall, Tape
 from gateway.evidence.result import MethodResult
 from gateway.evidence.zone import Outcome, Question, Zone
 
@@ -21,6 +22,9 @@ class Alignment:
     result: MethodResult
     dkim: tuple[str, ...] = ()  # aligned SDIDs of passing signatures over the whole body
     spf: str = ""  # aligned RFC5321.MailFrom domain with SPF pass
+
+
+_KEPT: Recall[Alignment] = Recall(1024)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +70,26 @@ def evaluate(message: Message, spf: MethodResult, dkim: tuple[MethodResult, ...]
     if message.author is None:
         why = next((p for p in message.problems if p.startswith("From:")), "From: no single author")
         return Alignment(MethodResult("dmarc", "permerror", printable(why, 200)))
-    properties: tuple[tuple[str, str], ...] = (("header.from", message.author.domain),)
+    properties = (("header.from", message.author.domain),)
     if not author:
         return Alignment(MethodResult("dmarc", "none", "the Author Domain is no DNS name", properties))
+    key = (author, identifiers(spf, dkim))
+    alignment = _KEPT.get(key, zone)
+    if alignment is None:
+        tape = Tape(zone)
+        alignment = _alignment(*key, tape)
+        if alignment is not None:
+            _KEPT.put(key, tape, alignment)
+    return alignment
+
+
+def _alignment(author: str, named: tuple[Identifier, ...], zone: Zone) -> Alignment | None:
+    properties: tuple[tuple[str, str], ...] = (("header.from", author),)
     tree = walk_from(author, zone)
     if tree is None:
         return None
     record = tree.applicable
-    aligned = [(who, _aligned(who, author, tree, record, zone)) for who in identifiers(spf, dkim)]
+    aligned = [(who, _aligned(who, author, tree, record, zone)) for who in named]
     if any(state is None for _, state in aligned):
         return None
     carried = [who for who, state in aligned if state == "yes" and who.result == "pass"]

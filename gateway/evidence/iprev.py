@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 
 from gateway.evidence.names import is_askable
+from gateway.evidence.recall import Recall, Tape
 from gateway.evidence.result import MethodResult
 from gateway.evidence.zone import Question, QuestionType, Record, Zone
 
@@ -13,7 +15,10 @@ NAMES_MAX = 10
 
 Address = IPv4Address | IPv6Address
 
+_KEPT: Recall[MethodResult] = Recall(2048)
 
+
+@lru_cache(maxsize=2048)
 def pointer(address: Address) -> Question:
     """The PTR question for an address."""
     return Question(address.reverse_pointer.lower(), "PTR")
@@ -21,6 +26,16 @@ def pointer(address: Address) -> Question:
 
 def verify(address: Address, zone: Zone) -> MethodResult | None:
     """pass, fail, temperror or permerror (no PTR); None while answers are missing. Fact: name, when it passes."""
+    result = _KEPT.get(address, zone)
+    if result is None:
+        tape = Tape(zone)
+        result = _result(address, tape)
+        if result is not None:
+            _KEPT.put(address, tape, result)
+    return result
+
+
+def _result(address: Address, zone: Zone) -> MethodResult | None:
     properties = (("policy.iprev", str(address)),)
     answer = zone.get(pointer(address))
     if answer is None:

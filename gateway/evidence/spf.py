@@ -10,6 +10,7 @@ import spf
 from gateway.envelope.address import Mailbox
 from gateway.evidence.iprev import Address
 from gateway.evidence.names import is_askable, printable
+from gateway.evidence.recall import Recall, Tape
 from gateway.evidence.result import MethodResult
 from gateway.evidence.spf_query import Missing, Query
 from gateway.evidence.zone import Question, Record, Zone
@@ -19,6 +20,9 @@ TEXT_MAX = 400  # characters of a reason or an explanation
 _RESULTS = frozenset({"none", "pass", "fail", "softfail", "neutral", "temperror", "permerror"})
 
 Properties = tuple[tuple[str, str], ...]
+Outcome = tuple[str, str, Properties]  # result, reason, facts
+
+_KEPT: Recall[Outcome] = Recall(2048)
 
 
 def domain_of(identity: str) -> str:
@@ -52,14 +56,35 @@ def check(
     domain = domain_of(identity)
     if not domain:
         return MethodResult("spf", "none", "no domain to ask", properties)
+    outcome = _KEPT.get((client, domain), zone)
+    if outcome is None:
+        tape = Tape(zone)
+        outcome = _outcome(client, identity, helo, domain, tape, receiver, now)
+        if outcome is None:
+            return None
+        if not outcome[1] and not _has_macros(tape):
+            _KEPT.put((client, domain), tape, outcome)
+    result, reason, facts = outcome
+    return MethodResult("spf", result, reason, properties, facts)
+
+
+def _has_macros(tape: Tape) -> bool:
+    """Whether a record may look at more than the client and the domain: local-part, HELO, the time (RFC 7208 §7)."""
+    records = (record for _, answer in tape.reads if answer for record in answer.records)
+    return any(isinstance(record, bytes) and b"%" in record for record in records)
+
+
+def _outcome(
+    client: Address, identity: str, helo: str, domain: str, zone: Zone, receiver: str, now: datetime
+) -> Outcome | None:
     answer = zone.get(Question(domain, "TXT"))
     if answer is None:
         return None
     facts: Properties = (("domain", domain),)
     if answer.is_error:
-        return MethodResult("spf", "temperror", answer.reason or "DNS error", properties, facts)
+        return "temperror", answer.reason or "DNS error", facts
     if not has_record(answer.records):
-        return MethodResult("spf", "none", "no SPF record", properties, facts)
+        return "none", "no SPF record", facts
     try:
         query = Query(zone, client, identity, helo, receiver, int(now.timestamp()))
         result, _, text = query.check()
@@ -67,16 +92,16 @@ def check(
     except Missing:
         return None
     except Exception as error:  # pyspf lets several kinds escape; none may pass for a result (safety S-19)
-        return MethodResult("spf", "permerror", f"SPF evaluation: {type(error).__name__}", properties, facts)
+        return "permerror", f"SPF evaluation: {type(error).__name__}", facts
     if result not in _RESULTS:
-        return MethodResult("spf", "permerror", "SPF evaluation", properties, facts)
+        return "permerror", "SPF evaluation", facts
     more = (
         ("mechanism", printable(query.mechanism or "", TEXT_MAX)),
         ("via", " ".join(printable(step, 255) for step in query.walk)),
         ("explanation", printable(explanation, TEXT_MAX)),
     )
     reason = printable(str(text), TEXT_MAX) if result in ("temperror", "permerror") else ""
-    return MethodResult("spf", result, reason, properties, (*facts, *(fact for fact in more if fact[1])))
+    return result, reason, (*facts, *(fact for fact in more if fact[1]))
 
 
 def has_record(records: Iterable[Record]) -> bool:

@@ -142,16 +142,16 @@ class MilterClient:
         self._put(b"O", struct.pack("!III", version, actions, steps))
         kind, payload = await self.packet()
         assert kind == b"O", kind
-        chosen = struct.unpack_from("!III", payload)
-        assert chosen[0] <= version, chosen
-        assert chosen[1] & ~actions == 0, f"actions {chosen[1]:#x} of {actions:#x}"
-        assert chosen[2] & ~steps == 0, f"steps {chosen[2]:#x} of {steps:#x}"
+        chosen, acts, leaves = struct.unpack_from("!III", payload)
+        assert chosen <= version, chosen
+        assert acts & ~actions == 0, f"actions {acts:#x} of {actions:#x}"
+        assert leaves & ~steps == 0, f"steps {leaves:#x} of {steps:#x}"
         macros, rest = {}, payload[12:]
         while rest:
             names, _, after = rest[4:].partition(b"\0")
             macros[struct.unpack_from("!I", rest)[0]] = names.decode()
             rest = after
-        self.negotiated = Negotiated(*chosen, macros)
+        self.negotiated = Negotiated(chosen, acts, leaves, macros)
         return self.negotiated
 
     async def session(
@@ -192,7 +192,7 @@ class MilterClient:
         self.progress = 0
         self._now = {**self._macros, "mail_addr": sender, **(macros or {})}
         verdict = await self._transact(message, sender, recipients, parameters, rcpt_parameters, queue_id)
-        self.abort()
+        self._put(b"A")  # leaves with what comes next
         self._now = self._macros
         return verdict
 
@@ -253,13 +253,15 @@ class MilterClient:
     def abort(self) -> None:
         """ABORT: the message is no more."""
         self._put(b"A")
+        self._flush()
 
     def next_session(self) -> None:
         """QUIT_NC: another client will come on this connection."""
         self._put(b"K")
+        self._flush()
 
     def quit(self) -> None:
-        """QUIT, and whatever still waits to be sent."""
+        """QUIT."""
         self._put(b"Q")
         self._flush()
 

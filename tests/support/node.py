@@ -1,5 +1,5 @@
 """A whole gateway in this process, with nothing of it pretended: policies, SQLite, DNS over the loopback, the relay, the
-SMTP door; around it a scripted receiving server and a DNS server whose zone the test may change at any time."""
+SMTP door, the milter door; around it a scripted receiving server and a DNS server whose zone the test may change at any time."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ from typing import Any
 
 import yaml
 
-from gateway.app import Node, meet_routes, open_door, open_node
+from gateway.app import Node, meet_routes, open_door, open_milter, open_node
 from gateway.demo.dns import DnsServer
 from gateway.quarantine.entry import Entry, EntryFilter, State
 from gateway.register.record import Record
 from gateway.register.search import RecordFilter
 from gateway.reloader import Reloader
-from gateway.settings import Settings
+from gateway.settings import Settings, parse_listen
+from gateway.supervisor.sockets import listen
 from tests.support.dialogue import RawClient
+from tests.support.milter_client import MilterClient
 from tests.support.sink import Sink, Taken, running
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,6 +78,7 @@ class Gateway:
     sink: Sink
     dns: DnsServer
     address: tuple[str, int]
+    milter_address: tuple[str, int] | str
     folder: Path
     clients: list[SmtpClient] = field(default_factory=list)
 
@@ -101,6 +104,13 @@ class Gateway:
         reply = await client.transact(message, sender, recipients, parameters=parameters)
         await client.quit()
         return reply
+
+    async def milter(self, *, helo: str = "mail.example.org", address: str = "192.0.2.99", **session: Any) -> MilterClient:
+        """A mail server whose milter the gateway is, with a client of this address that has said EHLO."""
+        client = await MilterClient.connect(self.milter_address)
+        await client.negotiate()
+        await client.session(address, helo, **session)
+        return client
 
     async def entries(self, *states: State) -> list[Entry]:
         """Quarantine, in these states or in all."""
@@ -199,7 +209,8 @@ async def opened(
     async with open_node(chosen, reloader) as node:
         await meet_routes(node)
         door = await open_door(node)
-        gate = Gateway(node, sink, dns, door.addresses[0], folder)
+        milter = await open_milter(node, [listen(parse_listen("127.0.0.1:0"))])
+        gate = Gateway(node, sink, dns, door.addresses[0], milter.addresses[0], folder)
         sending = asyncio.create_task(node.outbox.run()) if outbox else None
         try:
             yield gate
@@ -207,6 +218,7 @@ async def opened(
             for client in gate.clients:
                 client.close()
             await door.close()
+            await milter.close()
             if sending:
                 await node.outbox.stop()
                 await sending

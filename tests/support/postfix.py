@@ -1,11 +1,14 @@
 """A real Postfix for tests: its own configuration, queue and log in a temporary directory, on loopback high ports.
 
 Needs root, because Postfix's master does. Mail for the served domains goes to Maildirs under `mail`; one file per message.
+With `xclient` tests choose the client's address. `main_lines` and `services` are put behind main.cf and master.cf, as an
+administrator would append what deploy/ ships.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import pwd
 import shutil
@@ -60,28 +63,31 @@ def unavailable() -> str:
 
 @dataclass
 class Postfix:
-    """One instance. `settings` are main.cf parameters over the defaults; `smtpd_options` are -o options of the server."""
+    """One instance. `settings` are main.cf parameters over the defaults."""
 
     folder: Path
     settings: dict[str, str] = field(default_factory=dict)
     domains: tuple[str, ...] = ("longan.edu.vn",)
     mailboxes: tuple[str, ...] = ("vanthu", "khaothi", "ketoan", "văn.thư")
     port: int = field(default_factory=free_port)
+    main_lines: str = ""
+    services: str = ""
+    xclient: bool = False  # XCLIENT is honoured from loopback
 
     @property
     def log(self) -> str:
         return (self.folder / "log" / "maillog").read_text(errors="replace")
 
-    def messages(self, local_part: str = "vanthu") -> list[bytes]:
+    def messages(self, local_part: str = "vanthu", domain: str = "") -> list[bytes]:
         """The messages of one mailbox, oldest first, with LF line ends as Postfix stores them."""
-        new = self.folder / "mail" / self.domains[0] / local_part / "new"
+        new = self.folder / "mail" / (domain or self.domains[0]) / local_part / "new"
         files = sorted(new.iterdir(), key=lambda path: path.stat().st_mtime_ns) if new.is_dir() else []
         return [file.read_bytes() for file in files]
 
-    def wait(self, count: int, local_part: str = "vanthu") -> list[bytes]:
+    def wait(self, count: int, local_part: str = "vanthu", domain: str = "") -> list[bytes]:
         """Wait until so many messages are there."""
         until = time.monotonic() + PATIENCE
-        while len(found := self.messages(local_part)) < count:
+        while len(found := self.messages(local_part, domain)) < count:
             assert time.monotonic() < until, f"{len(found)} of {count} messages arrived\n{self.log[-4000:]}"
             time.sleep(0.02)
         return found
@@ -95,7 +101,27 @@ class Postfix:
             check=True,
         )
 
-    def start(self) -> None:
+    def queue(self) -> list[str]:
+        """Queue ids of the messages that are still to be delivered."""
+        done = subprocess.run(
+            ["postqueue", "-c", str(self.folder / "etc"), "-j"], capture_output=True, text=True, timeout=60, check=True
+        )
+        return [str(json.loads(line)["queue_id"]) for line in done.stdout.splitlines()]
+
+    def socket_folder(self, name: str) -> Path:
+        """A folder below the queue directory for a milter's socket, made as deploy/postfix/main.cf.milter says."""
+        self.prepare()
+        folder = self.folder / "queue" / name
+        if not folder.exists():
+            folder.mkdir()
+            os.chown(folder, 0, pwd.getpwnam("postfix").pw_gid)
+            folder.chmod(0o2750)
+        return folder
+
+    def prepare(self) -> None:
+        """Folders and configuration; nothing runs yet."""
+        if (self.folder / "etc").exists():
+            return
         for name in ("etc", "queue", "data", "mail", "log"):
             (self.folder / name).mkdir()
         self.folder.chmod(0o755)
@@ -103,6 +129,9 @@ class Postfix:
         os.chown(self.folder / "data", account.pw_uid, account.pw_gid)
         os.chown(self.folder / "mail", account.pw_uid, account.pw_gid)
         self._configure(account)
+
+    def start(self) -> None:
+        self.prepare()
         self._command("start")
         until = time.monotonic() + PATIENCE
         while not self._greets():
@@ -156,9 +185,14 @@ class Postfix:
             "biff": "no",
             "in_flow_delay": "0",
             "smtpd_delay_reject": "no",
-        } | self.settings
-        (etc / "main.cf").write_text("".join(f"{name} = {value}\n" for name, value in main.items()))
-        (etc / "master.cf").write_text(MASTER.format(smtpd=f"127.0.0.1:{self.port} inet n - n - - smtpd"))
+        }
+        if self.xclient:
+            main["smtpd_authorized_xclient_hosts"] = "127.0.0.0/8"
+        main |= self.settings
+        lines = "".join(f"{name} = {value}\n" for name, value in main.items())
+        (etc / "main.cf").write_text(lines + self.main_lines)
+        server = MASTER.format(smtpd=f"127.0.0.1:{self.port} inet n - n - - smtpd")
+        (etc / "master.cf").write_text(server + self.services)
 
     def _command(self, verb: str, *, check: bool = True) -> None:
         done = subprocess.run(

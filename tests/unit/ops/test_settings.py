@@ -127,7 +127,7 @@ max_size = 1
         "gateway.toml:21: dns.nameservers: value 'dns.longan.edu.vn': not a name server; write its IP address, with a"
         ' port if it is not 53: "127.0.0.1:5353"',
         "gateway.toml:23: mail: unknown key; known are hostname, policies, state, workers, timezone, drain, smtp,"
-        " dns, store, relay, notice, http",
+        " milter, dns, store, relay, notice, http",
     ]
 
 
@@ -215,7 +215,7 @@ def test_variables_go_over_the_file(
     ],
 )
 def test_the_variable_is_named_as_the_place(file: Callable[[str], Path], name: str, value: str, problem: str) -> None:
-    (only,) = problems(file("workers = 2\n[smtp]\nlisten = []\n"), {name: value})
+    (only,) = problems(file("workers = 2\n[smtp]\nmax_recipients = 200\n"), {name: value})
     assert only.startswith(f"{name}: {problem}")
 
 

@@ -1,0 +1,70 @@
+"""Results that rest on DNS answers, given again while the answers are the same: senders and their servers come again.
+
+A pure function of some key and of a zone asks its first question always, and each further one by the answers before. So
+when every question of the last time gets the same answer now, in the same order, the result is the same too; and the
+first answer that differs is the last that is asked in vain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+from gateway.evidence.zone import Answer, Question, Zone
+
+READS_MAX = 24  # questions of one result that are kept
+OCTETS_MAX = 8 * 1024  # of their records: a stranger's zone must not fill the memory (safety S-21)
+
+V = TypeVar("V")
+Reads = tuple[tuple[Question, Answer | None], ...]
+
+
+class Tape:
+    """A zone that notes what it was asked and what it said, in order."""
+
+    def __init__(self, zone: Zone) -> None:
+        self._zone = zone
+        self._reads: dict[Question, Answer | None] = {}
+
+    def get(self, question: Question, /) -> Answer | None:
+        answer = self._reads[question] = self._zone.get(question)
+        return answer
+
+    @property
+    def reads(self) -> Reads:
+        return tuple(self._reads.items())
+
+
+class Recall(Generic[V]):
+    """Results by key. When `size` are kept all are forgotten, which costs their computing anew and nothing else."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._kept: dict[Hashable, tuple[Reads, V]] = {}
+
+    def get(self, key: Hashable, zone: Zone) -> V | None:
+        """The result under this key, if the zone says what it said then. It is asked what computing would ask it."""
+        kept = self._kept.get(key)
+        if kept is None:
+            return None
+        reads, value = kept
+        for question, answer in reads:
+            now = zone.get(question)
+            if now is not answer and now != answer:
+                return None
+        return value
+
+    def put(self, key: Hashable, tape: Tape, value: V) -> None:
+        """Keep a result that rests on nothing but the key and what the tape read; one that read much is not kept."""
+        reads = tape.reads
+        if len(reads) > READS_MAX or sum(_octets(answer) for _, answer in reads) > OCTETS_MAX:
+            return
+        if len(self._kept) >= self._size:
+            self._kept = {}
+        self._kept[key] = (reads, value)
+
+
+def _octets(answer: Answer | None) -> int:
+    if answer is None:
+        return 0
+    return sum(len(record[1] if isinstance(record, tuple) else record) for record in answer.records)

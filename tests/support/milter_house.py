@@ -1,0 +1,154 @@
+"""A real Postfix with our milter, from the files in deploy/postfix: only paths, ports and DNS are other than shipped."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from gateway.demo.dns import DnsServer, ZoneData
+from tests.support.dns_thread import dns_thread
+from tests.support.gateway_process import PATIENCE, GatewayProcess
+from tests.support.node import ROOT, policy_folder
+from tests.support.postfix import Postfix, free_port, unavailable
+
+DEPLOY = ROOT / "deploy"
+DNS_LINES = 'nameservers = ["{address}"]\ntimeout = 2.0\nmax_ttl = 0\nnegative_ttl = 0\nerror_ttl = 0\n'
+
+
+def shipped(name: str, changes: Mapping[str, str]) -> str:
+    """A file of deploy/ with these words in it replaced; each must be there, or the file and the tests have parted."""
+    text = (DEPLOY / name).read_text()
+    for old, new in changes.items():
+        assert old in text, f"{old!r} is not in deploy/{name}"
+        text = text.replace(old, new)
+    return text
+
+
+@dataclass
+class MilterGateway(GatewayProcess):
+    """`gateway run` with the milter door only. Its settings are those of deploy/postfix or deploy/sendmail."""
+
+    door: Path = Path()
+
+    def is_live(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, f"the gateway has ended\n{self.log[-4000:]}"
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(self.door))
+            return self.get("/livez")[0] == 200
+        return False
+
+    def kill(self) -> None:
+        """kill -9 to every process of it, at once."""
+        assert self.process is not None
+        process, self.process = self.process, None
+        pids = [process.pid]
+        with contextlib.suppress(OSError):
+            task = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+            pids += [int(pid) for pid in task.read_text().split()]
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        process.wait()
+        until = time.monotonic() + PATIENCE
+        while any(Path(f"/proc/{pid}/cmdline").exists() and _lives(pid) for pid in pids[1:]):
+            assert time.monotonic() < until, "a worker does not die"
+            time.sleep(0.01)
+
+    def entries(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.json("quarantine", "list")
+        return found
+
+
+def _lives(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+def prepared_milter(
+    folder: Path, mta: str, door: Path, nameserver: str, port: int, overlay: Mapping[str, Any] | None = None
+) -> MilterGateway:
+    """The gateway's folder from deploy/{mta}; what it sends itself goes to `port`. Nothing runs yet."""
+    gate = MilterGateway(folder, 0, free_port(), door=door)
+    socket_named = {"postfix": "/var/spool/postfix/gateway/milter.sock", "sendmail": "/run/gateway/milter.sock"}[mta]
+    text = shipped(
+        f"{mta}/gateway.toml",
+        {
+            "/etc/gateway/policies": str(folder / "policies"),
+            "/var/lib/gateway": str(folder / "var"),
+            socket_named: str(door),
+            '"127.0.0.0/8"': '"127.0.0.1/32"',  # tests of Sendmail come from other addresses of the loopback network
+            "nameservers = [] ": DNS_LINES.format(address=nameserver) + "# ",
+            "127.0.0.1:9925": f"127.0.0.1:{gate.http}",
+        },
+    )
+    (folder / "gateway.toml").write_text("workers = 2\ndrain = 10\n" + text)
+    route = yaml.safe_load(shipped(f"{mta}/policy-route.yaml", {"10026": str(port)}))
+    changed = dict(overlay or {})
+    changed["routes"] = route["routes"] | changed.get("routes", {})
+    policy_folder(folder / "policies", port, changed)
+    return gate
+
+
+@dataclass
+class House:
+    """DNS, Postfix and the gateway as its milter."""
+
+    dns: DnsServer
+    postfix: Postfix
+    gate: MilterGateway
+    reinject: int
+
+    @property
+    def door(self) -> Path:
+        return self.gate.door
+
+
+@contextlib.contextmanager
+def milter_house(
+    folder: Path, zone: ZoneData, *, overlay: Mapping[str, Any] | None = None, main_lines: str = "", **changes: Any
+) -> Iterator[House]:
+    """Everything started, stopped at the end; faults of its own that the gateway logs fail the test.
+
+    `main_lines` come behind those of main.cf.milter; other changes are the fields of Postfix.
+    """
+    if reason := unavailable():
+        pytest.skip(reason)
+    folder.mkdir(parents=True, exist_ok=True)
+    reinject = free_port()
+    place = Path(tempfile.mkdtemp(prefix="postfix-"))
+    postfix = Postfix(
+        place,
+        main_lines=shipped("postfix/main.cf.milter", {}) + main_lines,
+        services=shipped("postfix/master.cf.reinject", {"127.0.0.1:10026": f"127.0.0.1:{reinject}"}),
+        xclient=True,
+        **changes,
+    )
+    door = postfix.socket_folder("gateway") / "milter.sock"
+    try:
+        with dns_thread(zone) as dns:
+            gate = prepared_milter(folder, "postfix", door, dns.address, reinject, overlay)
+            try:
+                gate.start()
+                postfix.start()
+                yield House(dns, postfix, gate, reinject)
+            finally:
+                postfix.stop()
+                gate.stop()
+        if faults := gate.events("fault"):
+            pytest.fail(f"the gateway has met faults of its own: {faults}")
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
