@@ -35,7 +35,7 @@ async def gather(
     loop = asyncio.get_running_loop()
     deadline = loop.time() + EVIDENCE_SECONDS
     for round_ in range(ROUNDS_MAX + 2):
-        zone = Layered(known, resolver.cache)
+        zone = Layered(known, resolver.cache) if known else resolver.cache
         outcome = await off_loop(
             transaction.message, assess, transaction, zone, authserv_id=authserv_id, now=transaction.received_at
         )

@@ -110,6 +110,8 @@ def _json(facts: dict[str, object]) -> bytes:
         line = orjson.dumps(facts, default=str, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS)
     except TypeError:  # lone surrogates, integers over 64 bits: what a stranger's octets may become
         line = json.dumps(facts, default=str, skipkeys=True).encode("ascii") + b"\n"
+    if line.isascii() and b"\x7f" not in line:  # nearly every line
+        return line
     return _UNSAFE.sub(lambda match: f"\\u{ord(match[0].decode()):04x}".encode(), line)
 
 

@@ -201,6 +201,8 @@ class MilterConnection(asyncio.Protocol):
         if unseen:
             metrics.child(metrics.milter_unseen, unseen).inc()
             return self._answer(Command.MAIL, dialogue.accept)
+        if address is None:  # every recipient will be deferred, so there is no end of message to tell it at
+            self._shared.tell_missing(["client_addr"])
         utf8 = any(argument.upper() == b"SMTPUTF8" for argument in event.arguments)
         client = client_of(address, self._connected, self._helo, macros, utf8=utf8) if address else None
         self._letter = Letter(self._shared, client)
@@ -224,7 +226,7 @@ class MilterConnection(asyncio.Protocol):
         letter, dialogue, shared = self._letter, self._dialogue, self._shared
         if letter is None:
             return self._answer(Command.BODYEOB, dialogue.accept)
-        shared.tell_missing(missing(dialogue.macros, self._connected))
+        shared.tell_missing(missing(dialogue.macros))
         if dialogue.overflow:
             letter.malformed()
         self._progress_later()

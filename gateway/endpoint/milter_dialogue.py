@@ -58,6 +58,9 @@ __all__ = [
 
 _OWED: Final = frozenset({Command.CONNECT, Command.MAIL, Command.RCPT, Command.BODYEOB})
 
+_MACRO: Final = Command.MACRO  # a name of its own costs a third of Enum's attribute, and most packets look at these
+_MAIL: Final = Command.MAIL
+
 _Emit: TypeAlias = Callable[[Event], None]
 
 
@@ -76,7 +79,7 @@ class Dialogue:
         self._macros = Macros()
         self._section = Section()
         self._skips = False  # SKIP was negotiated
-        self._silent: frozenset[Command] = frozenset()  # commands that get no answer
+        self._silent: frozenset[Command] = frozenset({Command.OPTNEG})  # commands that get no answer here
         self._outgoing = bytearray()
 
     @property
@@ -117,23 +120,23 @@ class Dialogue:
             raise MilterError(f"{command.name} while {before.value}")
         if self.owed is not None and command not in ANYTIME:
             raise MilterError(f"{command.name} before the answer to {self.owed.name}")
-        if command is Command.MACRO:
+        if command is _MACRO:
             self._macros.tell(payload)
             return
-        if before in OPEN and (after not in OPEN or command is Command.MAIL):
-            emit(Aborted())
-        self.stage = after
+        if after is not before or command is _MAIL:
+            if before in OPEN and (after not in OPEN or command is _MAIL):
+                emit(Aborted())
+            self.stage = after
         handle = _HANDLERS.get(command)
         if handle is not None:
             handle(self, payload, emit)
-        self._settle(command)
+        if command not in self._silent:
+            self._settle(command)
 
     def _settle(self, command: Command) -> None:
         """Owe the answer to this command, or give the only one there is."""
         if command in ANYTIME:
             self.owed = None
-        elif command in self._silent or command is Command.OPTNEG:
-            return
         elif command in _OWED:
             self.owed = command
         elif command is Command.BODY and self.overflow and self._skips:
@@ -152,7 +155,7 @@ class Dialogue:
             raise MilterError(f"this mail server does not offer {', '.join(lacking)}")
         taken = steps & STEPS_WANTED
         self._skips = Step.SKIP in taken
-        self._silent = frozenset(command for command, step in NO_REPLY.items() if step in taken)
+        self._silent = frozenset(command for command, step in NO_REPLY.items() if step in taken) | self._silent
         asks = actions & Action.SETSYMLIST
         wanted = self._wanted if asks else {}
         self._outgoing += codec.negotiate(codec.VERSION, ACTIONS_NEEDED | asks, taken, wanted)

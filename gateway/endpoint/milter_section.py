@@ -3,35 +3,40 @@
 from __future__ import annotations
 
 import re
+from operator import itemgetter
 from typing import Final
 
 SECTION_MAX: Final = 2 * 1024 * 1024  # octets; our own reader looks at 256 KiB
 
 _END: Final = re.compile(rb"\n(?![ \t])")  # of a field: what follows is no fold
+_FIRST: Final = itemgetter(0)
+_SPACE: Final = frozenset(b" \t")
 
 
 class Section:
     """Fields in their order."""
 
     def __init__(self) -> None:
-        self._pieces: list[bytes] = []
+        self._fields: list[bytes] = []
         self._size = 0
-        self._fields = 0
-        self.is_broken = False  # it is not what the client sent: too large, or a field that holds more than one field
+        self.is_broken = False  # it is not what the client sent: too large, or a field that is not one field
 
     def add(self, name: bytes, value: bytes) -> None:
         """One field; the value with its leading space and its folds, which end with LF (Postfix) or CRLF."""
-        self._size += len(name) + len(value) + 3
+        field = b"%b:%b\r\n" % (name, value)
+        self._fields.append(field)
+        self._size += len(field)
         if self._size > SECTION_MAX:
             self.is_broken = True
-            return
-        self._fields += 1
-        self._pieces += (name, b":", value, b"\r\n")
+            self._fields.clear()
 
     def octets(self) -> bytes:
         """The section as on the wire, with the empty line that ends it; without a field when it is broken."""
-        octets = b"".join(self._pieces)
-        if octets.count(b"\n") > self._fields:
+        octets, fields = b"".join(self._fields), len(self._fields)
+        if octets.count(b"\n") > fields:
             octets = octets.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
-            self.is_broken = self.is_broken or len(_END.findall(octets)) > self._fields
-        return b"\r\n" if self.is_broken else octets + b"\r\n"
+            self.is_broken = self.is_broken or len(_END.findall(octets)) != fields
+        if self.is_broken or not _SPACE.isdisjoint(map(_FIRST, self._fields)):
+            self.is_broken = True
+            return b"\r\n"
+        return octets + b"\r\n"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import Final
 
 from gateway.endpoint.milter_protocol import Action, Command, Step
@@ -11,7 +11,7 @@ from gateway.endpoint.milter_protocol import Action, Command, Step
 C = Command
 
 
-class Stage(Enum):
+class Stage(StrEnum):
     """Where a dialogue is."""
 
     NEGOTIATING = "negotiating"

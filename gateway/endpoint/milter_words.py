@@ -61,9 +61,9 @@ def client_of(address: Address, connected: Connected, helo: str, macros: Mapping
     )
 
 
-def missing(macros: Mapping[str, str], connected: Connected) -> list[str]:
+def missing(macros: Mapping[str, str]) -> list[str]:
     """The macros that should have come by the end of the message and did not."""
-    found = [] if address_of(connected, macros) else ["client_addr"]
+    found = []
     if macros.get("auth_type") and not macros.get("auth_authen"):
         found.append("auth_authen")
     if macros.get("tls_version") and not macros.get("cipher"):

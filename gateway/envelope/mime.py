@@ -91,6 +91,7 @@ class _Walk:
         self.parts = 0
         self.enclosing = 0  # attached messages that are open
         self.boundaries: list[bytes] = []  # of the open multiparts
+        self.common = b""  # what all their lines begin with, the line break before them included
         self.strangers = 0  # lines that began like a boundary and were none
         self.pattern: re.Pattern[bytes] | None = None  # finds all of them at once; made for a message full of strangers
 
@@ -98,9 +99,8 @@ class _Walk:
         """Read the MIME fields of an entity; the first of a name counts."""
         values: dict[bytes, bytes] = {}
         for field in fields:
-            key = field.key
-            if key.startswith(b"content-"):
-                values.setdefault(key, field.value)
+            if field.name[:8].lower() == b"content-":
+                values.setdefault(field.key, field.value)
         media, parameters = parse(values.get(b"content-type", b""))
         disposition, others = parse(values.get(b"content-disposition", b""))
         encoding = values.get(b"content-transfer-encoding", b"").decode("ascii", "replace").strip().lower()
@@ -168,6 +168,7 @@ class _Walk:
 
     def open(self, boundaries: list[bytes]) -> None:
         self.boundaries = boundaries
+        self.common = b"\r\n--" + _common_start(boundaries)
         self.pattern = None
 
     def delimiter(self, start: int, limit: int | None = None) -> Delimiter:
@@ -179,10 +180,9 @@ class _Walk:
         nothing = Delimiter(end, end, -1, True)
         if not self.boundaries:
             return nothing
-        common = b"\r\n--" + _common_start(self.boundaries)
         position = max(0, start - 2)
         while self.strangers < STRANGERS_MAX:
-            position = self.raw.find(common, position, end)
+            position = self.raw.find(self.common, position, end)
             if position < 0:
                 return nothing
             if found := self.boundary_line(position, end):
@@ -218,6 +218,8 @@ class _Walk:
 
 def _common_start(boundaries: list[bytes]) -> bytes:
     """The octets with which all of them begin."""
+    if len(boundaries) < 2:
+        return b"".join(boundaries)
     first, last = min(boundaries), max(boundaries)
     length = next((at for at, octet in enumerate(first) if last[at : at + 1] != bytes((octet,))), len(first))
     return first[:length]

@@ -32,7 +32,7 @@ class Ration(Recorder):
         self._asked = asked
 
     def get(self, question: Question, /) -> Answer | None:
-        answer = self.used.get(question) or super().get(question)
+        answer = super().get(question)
         if answer is None and question not in self._asked:
             if len(self._asked) >= QUESTIONS_MAX:
                 self.missing.discard(question)

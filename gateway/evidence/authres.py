@@ -51,15 +51,16 @@ def write(evidence: Evidence, authserv_id: str) -> bytes:
 
 
 def _text(method: str, result: str, reason: str, properties: Properties) -> str:
-    """One result as text. Senders come again, so it is remembered; but header.b is new in every message."""
-    return (_clause if method == "dkim" else _known_clause)(method, result, reason, properties)
+    """One result as text. Senders come again, so it is remembered, but for header.b at its end: that is new each time."""
+    name, last = properties[-1] if properties else ("", "")
+    if name == "header.b" and all(_PLAIN.match(value) for _, value in properties):
+        return f"{_clause(method, result, reason, properties[:-1])} header.b={last}"
+    return _clause(method, result, reason, properties)
 
 
+@lru_cache(maxsize=1024)
 def _clause(method: str, result: str, reason: str, properties: Properties) -> str:
     return str(_written(MethodResult(method, result, reason, properties)))
-
-
-_known_clause = lru_cache(maxsize=1024)(_clause)
 
 
 def _written(result: MethodResult) -> Any:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from gateway.envelope.header import Field
 from gateway.envelope.message import Message
 
-BLOCK = 256 * 1024  # octets of a body that are handled at once, if its lines are shorter than that
+BLOCK = 64 * 1024  # octets of a body that are handled at once, if its lines are shorter: they stay in the cache
 
 _BLANKS = re.compile(rb"[ \t]+")
 _ODD = b"\r\n\x0b\x0c"  # outside of CRLF: bytes.split() takes these for white space, RFC 6376 does not

@@ -81,7 +81,7 @@ class Layered:
         self._shared = shared
 
     def get(self, question: Question, /) -> Answer | None:
-        return (self._own and self._own.get(question)) or self._shared.get(question)
+        return self._own.get(question) or self._shared.get(question)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 LETTER = "CV"  # công văn: its number carries no kind; offices write CV in lists and file names
 
@@ -62,6 +63,7 @@ _AGENCY = re.compile(
 )
 
 
+@lru_cache(maxsize=1024)  # the same few abbreviations in nearly every number
 def kind_of(text: str) -> str:
     """The abbreviation of appendix III that this is, in any case and with or without accents; "" when it is none.
 
@@ -71,6 +73,7 @@ def kind_of(text: str) -> str:
     return _BY_UPPER.get(text.upper()) or _BY_PLAIN.get(_plain(text), "")
 
 
+@lru_cache(maxsize=1024)
 def is_agency(text: str) -> bool:
     """Whether this looks like the abbreviation of an agency or a drafting unit: `PGDĐT`, `KTQLCL`, `THPTTA`, `sgddt`.
 

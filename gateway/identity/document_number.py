@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.envelope.folding import fold
 from gateway.identity.document_kinds import LETTER, is_agency, kind_of
@@ -45,11 +45,10 @@ class DocumentNumber:
     text: str  # as written, without spaces; of a file name with "/" and "-" put back
     kind: str  # abbreviation of appendix III: "BC", "TTr"; "CV" for an official letter
     is_cited: bool = False  # stands after words as in "theo Công văn số": another document's number
+    key: str = field(init=False, repr=False)  # the form in which numbers are compared: no accents, case, leading zeros
 
-    @property
-    def key(self) -> str:
-        """The form in which numbers are compared: without accents, case and leading zeros."""
-        return fold(self.text).lstrip("0")
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", fold(self.text).lstrip("0"))
 
 
 def find_numbers(text: str) -> tuple[DocumentNumber, ...]:
@@ -114,8 +113,7 @@ def _read_name(match: re.Match[str]) -> DocumentNumber | None:
 def _is_cited(before: str) -> bool:
     """Whether the words before a number make it another document's: "theo Công văn số", "trả lời"."""
     words = f" {fold(before[-60:])}"
-    while True:
-        naming = next((end for end in _NAMING_ENDS if words.endswith(end)), None)
-        if naming is None:
-            return words.endswith(_CITING_ENDS)
+    while words.endswith(_NAMING_ENDS):
+        naming = next(end for end in _NAMING_ENDS if words.endswith(end))
         words = words[: -len(naming)]
+    return words.endswith(_CITING_ENDS)

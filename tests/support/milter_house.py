@@ -17,14 +17,17 @@ from typing import Any
 import pytest
 import yaml
 
+from gateway.cli.common import with_store
 from gateway.demo.dns import DnsServer, ZoneData
+from gateway.settings import Settings
+from gateway.store.sqlite import SqliteStore
 from tests.support.dns_thread import dns_thread
 from tests.support.gateway_process import PATIENCE, GatewayProcess
 from tests.support.node import ROOT, policy_folder
 from tests.support.postfix import Postfix, free_port, unavailable
 
 DEPLOY = ROOT / "deploy"
-DNS_LINES = 'nameservers = ["{address}"]\ntimeout = 2.0\nmax_ttl = 0\nnegative_ttl = 0\nerror_ttl = 0\n'
+DNS_LINES = 'nameservers = ["{address}"]\ntimeout = {timeout}\nmax_ttl = 0\nnegative_ttl = 0\nerror_ttl = 0\n'
 
 
 def shipped(name: str, changes: Mapping[str, str]) -> str:
@@ -71,6 +74,14 @@ class MilterGateway(GatewayProcess):
         found: list[dict[str, Any]] = self.json("quarantine", "list")
         return found
 
+    def held(self, entry: Mapping[str, Any]) -> bytes:
+        """The octets of an entry."""
+
+        async def work(store: SqliteStore, _: Settings) -> bytes:
+            return bytes(store.open_blob(entry["digest"]))
+
+        return with_store(self.folder / "gateway.toml", work)
+
 
 def _lives(pid: int) -> bool:
     with contextlib.suppress(OSError):
@@ -79,7 +90,14 @@ def _lives(pid: int) -> bool:
 
 
 def prepared_milter(
-    folder: Path, mta: str, door: Path, nameserver: str, port: int, overlay: Mapping[str, Any] | None = None
+    folder: Path,
+    mta: str,
+    door: Path,
+    nameserver: str,
+    port: int,
+    overlay: Mapping[str, Any] | None = None,
+    *,
+    dns_timeout: float = 2.0,
 ) -> MilterGateway:
     """The gateway's folder from deploy/{mta}; what it sends itself goes to `port`. Nothing runs yet."""
     gate = MilterGateway(folder, 0, free_port(), door=door)
@@ -91,7 +109,7 @@ def prepared_milter(
             "/var/lib/gateway": str(folder / "var"),
             socket_named: str(door),
             '"127.0.0.0/8"': '"127.0.0.1/32"',  # tests of Sendmail come from other addresses of the loopback network
-            "nameservers = [] ": DNS_LINES.format(address=nameserver) + "# ",
+            "nameservers = [] ": DNS_LINES.format(address=nameserver, timeout=dns_timeout) + "# ",
             "127.0.0.1:9925": f"127.0.0.1:{gate.http}",
         },
     )
@@ -119,7 +137,13 @@ class House:
 
 @contextlib.contextmanager
 def milter_house(
-    folder: Path, zone: ZoneData, *, overlay: Mapping[str, Any] | None = None, main_lines: str = "", **changes: Any
+    folder: Path,
+    zone: ZoneData,
+    *,
+    overlay: Mapping[str, Any] | None = None,
+    main_lines: str = "",
+    dns_timeout: float = 2.0,
+    **changes: Any,
 ) -> Iterator[House]:
     """Everything started, stopped at the end; faults of its own that the gateway logs fail the test.
 
@@ -140,7 +164,7 @@ def milter_house(
     door = postfix.socket_folder("gateway") / "milter.sock"
     try:
         with dns_thread(zone) as dns:
-            gate = prepared_milter(folder, "postfix", door, dns.address, reinject, overlay)
+            gate = prepared_milter(folder, "postfix", door, dns.address, reinject, overlay, dns_timeout=dns_timeout)
             try:
                 gate.start()
                 postfix.start()

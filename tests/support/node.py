@@ -105,7 +105,9 @@ class Gateway:
         await client.quit()
         return reply
 
-    async def milter(self, *, helo: str = "mail.example.org", address: str = "192.0.2.99", **session: Any) -> MilterClient:
+    async def milter(
+        self, *, helo: str = "mail.example.org", address: str = "192.0.2.99", **session: Any
+    ) -> MilterClient:
         """A mail server whose milter the gateway is, with a client of this address that has said EHLO."""
         client = await MilterClient.connect(self.milter_address)
         await client.negotiate()

@@ -386,9 +386,15 @@ def test_a_message_without_fields() -> None:
     assert section() == (b"\r\n", False)
 
 
-@pytest.mark.parametrize("value", [b" a\n\n", b" a\r\n\r\nBody", b" a\nBcc: x", b"\n", b" a\n"])
-def test_s28_a_field_that_would_become_two_makes_the_section_broken(value: bytes) -> None:
-    assert section((b"Subject", value), (b"To", b" b")) == (b"\r\n", True)
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *((b"Subject", b" a\n\n"), (b"Subject", b" a\r\n\r\nBody"), (b"Subject", b" a\nBcc: x"), (b"Subject", b"\n")),
+        *((b"Subject", b" a\n"), (b"X: y\nSubject", b" a"), (b" Subject", b" a"), (b"\tSubject", b" a")),
+    ],
+)
+def test_s28_a_field_that_would_not_be_one_field_makes_the_section_broken(name: bytes, value: bytes) -> None:
+    assert section((b"To", b" b"), (name, value), (b"To", b" b")) == (b"\r\n", True)
 
 
 def test_s34_a_section_beyond_its_cap_is_broken_and_no_memory_is_kept() -> None:
