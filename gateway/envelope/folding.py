@@ -7,6 +7,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gateway.envelope.message import Message
 
 TEXT_MAX = 8192  # characters read; sorting combining marks (NFC, NFKC) costs quadratic time on crafted text
 
@@ -15,9 +19,7 @@ _INVISIBLE = re.compile(
 )
 _MARKS = re.compile("[\u0300-\u034e\u0350-\u036f]+")  # the combining marks of Latin letters; others are looked up
 _WORD = re.compile(r"[^\W_]+")
-_STROKES = str.maketrans(
-    {"đ": "d", "ð": "d", "ı": "i", "ł": "l", "ø": "o"}
-)  # letters whose stroke is no combining mark
+_STROKES = {"đ": "d", "ð": "d", "ı": "i", "ł": "l", "ø": "o"}  # letters whose stroke is no combining mark
 
 
 def fold(text: str) -> str:
@@ -26,10 +28,20 @@ def fold(text: str) -> str:
     if text.isascii():
         return " ".join(_WORD.findall(text.lower()))
     text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).casefold()
-    text = _MARKS.sub("", unicodedata.normalize("NFD", text)).translate(_STROKES)
+    text = _MARKS.sub("", unicodedata.normalize("NFD", text))
+    for stroked, letter in _STROKES.items():  # ten times as fast as translate(), whose every other letter is a miss
+        text = text.replace(stroked, letter)
     if not text.isascii():
         text = "".join(char for char in text if not unicodedata.combining(char))
     return " ".join(_WORD.findall(text))
+
+
+def folded_subject(message: Message) -> str:
+    """The subject, folded; kept in message.memo."""
+    folded: str | None = message.memo.get("folded subject")
+    if folded is None:
+        folded = message.memo["folded subject"] = fold(message.subject)
+    return folded
 
 
 def contains_words(folded_text: str, folded_phrase: str) -> bool:

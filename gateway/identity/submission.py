@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gateway.envelope.address import Mailbox
-from gateway.envelope.folding import contains_words, fold
+from gateway.envelope.folding import contains_words, folded_subject
 from gateway.envelope.message import Message
 from gateway.envelope.mime import Attachment, attachments
 from gateway.identity.document_number import DocumentNumber, find_in_name, find_numbers
@@ -54,15 +54,15 @@ def signs_of(message: Message, administrative: Administrative) -> Signs:
     key = ("signs", administrative)
     known: Signs | None = message.memo.get(key)
     if known is None:
-        known = message.memo[key] = _find_signs(message.subject, attachments(message), administrative)
+        known = message.memo[key] = _find_signs(message, attachments(message), administrative)
     return known
 
 
-def _find_signs(subject: str, files: tuple[Attachment, ...], administrative: Administrative) -> Signs:
-    folded = fold(subject)
+def _find_signs(message: Message, files: tuple[Attachment, ...], administrative: Administrative) -> Signs:
+    folded = folded_subject(message)
     words = [word for key, word in administrative.folded_words if contains_words(folded, key)]
     types = sorted({extension(file) for file in files} & administrative.extensions)
-    in_subject = find_numbers(subject)
+    in_subject = find_numbers(message.subject)
     in_names = tuple(number for file in files for number in find_in_name(file.name))
     others = [f"subject word {word}" for word in words] + [f"attachment type {name}" for name in types]
     named = [f"document number {number.text}" + (" (cited)" if number.is_cited else "") for number in in_subject]

@@ -7,8 +7,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from gateway.envelope.folding import contains_words, fold
-from gateway.envelope.message import Message
+from gateway.envelope.folding import contains_words, fold, folded_subject
 from gateway.envelope.mime import attachments, mime_problems
 from gateway.policy.case import Case
 from gateway.policy.match import Condition, Finding, Setting
@@ -93,7 +92,7 @@ def subject_words(phrases: Sequence[str], _: Setting) -> Condition:
     folded = [(phrase, fold(phrase)) for phrase in phrases]
 
     def condition(case: Case) -> Finding:
-        subject = _folded_subject(case.transaction.message)
+        subject = folded_subject(case.transaction.message)
         found = next((phrase for phrase, text in folded if contains_words(subject, text)), "")
         return Finding(bool(found), found or "none of the words")
 
@@ -175,13 +174,6 @@ def list_mail(wanted: bool, _: Setting) -> Condition:
 
 def _attachments(count: int) -> str:
     return "no attachment" if count == 0 else "1 attachment" if count == 1 else f"{count} attachments"
-
-
-def _folded_subject(message: Message) -> str:
-    key = (__name__, "subject")
-    if key not in message.memo:
-        message.memo[key] = fold(message.subject)
-    return str(message.memo[key])
 
 
 def _searcher(pattern: str) -> Callable[[str], bool]:

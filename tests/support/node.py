@@ -1,5 +1,5 @@
 """A whole gateway in this process, with nothing of it pretended: policies, SQLite, DNS over the loopback, the relay, the
-SMTP door, the milter door; around it a scripted receiving server and a DNS server whose zone the test may change at any time."""
+SMTP and milter doors; around it a scripted receiving server and a DNS server whose zone the test may change at any time."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import yaml
 
 from gateway.app import Node, meet_routes, open_door, open_milter, open_node
 from gateway.demo.dns import DnsServer
+from gateway.endpoint.milter_server import MilterDoor
 from gateway.quarantine.entry import Entry, EntryFilter, State
 from gateway.register.record import Record
 from gateway.register.search import RecordFilter
@@ -78,7 +79,7 @@ class Gateway:
     sink: Sink
     dns: DnsServer
     address: tuple[str, int]
-    milter_address: tuple[str, int] | str
+    milter_door: MilterDoor
     folder: Path
     clients: list[SmtpClient] = field(default_factory=list)
 
@@ -109,7 +110,7 @@ class Gateway:
         self, *, helo: str = "mail.example.org", address: str = "192.0.2.99", **session: Any
     ) -> MilterClient:
         """A mail server whose milter the gateway is, with a client of this address that has said EHLO."""
-        client = await MilterClient.connect(self.milter_address)
+        client = await MilterClient.connect(self.milter_door.addresses[0])
         await client.negotiate()
         await client.session(address, helo, **session)
         return client
@@ -212,7 +213,7 @@ async def opened(
         await meet_routes(node)
         door = await open_door(node)
         milter = await open_milter(node, [listen(parse_listen("127.0.0.1:0"))])
-        gate = Gateway(node, sink, dns, door.addresses[0], milter.addresses[0], folder)
+        gate = Gateway(node, sink, dns, door.addresses[0], milter, folder)
         sending = asyncio.create_task(node.outbox.run()) if outbox else None
         try:
             yield gate
