@@ -146,6 +146,9 @@ class MilterConnection(asyncio.Protocol):
             if isinstance(event, Content | Connected | Greeted):
                 self._events.popleft()
                 self._note(event)
+            elif isinstance(event, Aborted | Closed) and self._letter is None:
+                self._events.popleft()
+                self._ended(event)
             else:
                 self._task = self._shared.loop.create_task(self._work())
                 self._task.add_done_callback(self._worked)
@@ -173,7 +176,8 @@ class MilterConnection(asyncio.Protocol):
             elif isinstance(event, EndOfMessage):
                 await self._judge()
             elif isinstance(event, Aborted | Closed):
-                await self._end(event)
+                await self._let_go()
+                self._ended(event)
 
     def _worked(self, task: asyncio.Task[None]) -> None:
         self._task = None
@@ -181,10 +185,7 @@ class MilterConnection(asyncio.Protocol):
             report_fault(error, secrets.token_hex(6), "milter")
             if self._transport:
                 self._transport.abort()
-        if self._is_lost and not self._events:
-            self._forget()
-        else:
-            self._pump()
+        self._pump()
 
     def _forget(self) -> None:
         if self in self._shared.connections:
@@ -245,10 +246,11 @@ class MilterConnection(asyncio.Protocol):
     def _progress_later(self) -> None:
         self._sign = self._shared.loop.call_later(PROGRESS_SECONDS, self._progress)
 
-    async def _end(self, event: Aborted | Closed) -> None:
-        await self._let_go()
+    def _ended(self, event: Aborted | Closed) -> None:
         if isinstance(event, Closed) and self._transport:
             self._transport.close()
+        if self._is_lost and not self._events:
+            self._forget()
 
     async def _let_go(self) -> None:
         letter, self._letter = self._letter, None

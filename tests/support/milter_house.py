@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import socket
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from gateway.settings import Settings
 from gateway.store.sqlite import SqliteStore
 from tests.support.dns_thread import dns_thread
 from tests.support.gateway_process import PATIENCE, GatewayProcess
+from tests.support.milter_tap import Tap
 from tests.support.node import ROOT, policy_folder
 from tests.support.postfix import Postfix, free_port, unavailable
 
@@ -129,10 +130,7 @@ class House:
     postfix: Postfix
     gate: MilterGateway
     reinject: int
-
-    @property
-    def door(self) -> Path:
-        return self.gate.door
+    tap: Tap | None = None
 
 
 @contextlib.contextmanager
@@ -143,36 +141,35 @@ def milter_house(
     overlay: Mapping[str, Any] | None = None,
     main_lines: str = "",
     dns_timeout: float = 2.0,
+    tapped: bool = False,
     **changes: Any,
 ) -> Iterator[House]:
     """Everything started, stopped at the end; faults of its own that the gateway logs fail the test.
 
-    `main_lines` come behind those of main.cf.milter; other changes are the fields of Postfix.
+    `main_lines` come behind those of main.cf.milter; with `tapped` a Tap stands between Postfix and the gateway; other
+    changes are the fields of Postfix.
     """
     if reason := unavailable():
         pytest.skip(reason)
     folder.mkdir(parents=True, exist_ok=True)
     reinject = free_port()
-    place = Path(tempfile.mkdtemp(prefix="postfix-"))
-    postfix = Postfix(
-        place,
-        main_lines=shipped("postfix/main.cf.milter", {}) + main_lines,
-        services=shipped("postfix/master.cf.reinject", {"127.0.0.1:10026": f"127.0.0.1:{reinject}"}),
-        xclient=True,
-        **changes,
-    )
-    door = postfix.socket_folder("gateway") / "milter.sock"
-    try:
-        with dns_thread(zone) as dns:
-            gate = prepared_milter(folder, "postfix", door, dns.address, reinject, overlay, dns_timeout=dns_timeout)
-            try:
-                gate.start()
-                postfix.start()
-                yield House(dns, postfix, gate, reinject)
-            finally:
-                postfix.stop()
-                gate.stop()
-        if faults := gate.events("fault"):
-            pytest.fail(f"the gateway has met faults of its own: {faults}")
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="postfix-") as place, ExitStack() as stack:
+        postfix = Postfix(
+            Path(place),
+            main_lines=shipped("postfix/main.cf.milter", {}) + main_lines,
+            services=shipped("postfix/master.cf.reinject", {"127.0.0.1:10026": f"127.0.0.1:{reinject}"}),
+            xclient=True,
+            **changes,
+        )
+        met = postfix.socket_folder("gateway") / "milter.sock"
+        door = met.with_name("behind.sock") if tapped else met
+        tap = stack.enter_context(Tap(met, door).open()) if tapped else None
+        dns = stack.enter_context(dns_thread(zone))
+        gate = prepared_milter(folder, "postfix", door, dns.address, reinject, overlay, dns_timeout=dns_timeout)
+        stack.callback(gate.stop)
+        gate.start()
+        stack.callback(postfix.stop)
+        postfix.start()
+        yield House(dns, postfix, gate, reinject, tap)
+    if faults := gate.events("fault"):
+        pytest.fail(f"the gateway has met faults of its own: {faults}")
