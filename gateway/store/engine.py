@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import time
 from pathlib import Path
 from typing import Final
 
@@ -12,9 +13,27 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
 
 BUSY_TIMEOUT: Final = 5_000  # milliseconds another process may keep the write lock before we answer 451 (F-24)
+BUSY_LOOK: Final = 0.0005  # seconds between two looks at the write lock: about what a commit takes
 CHECKPOINT_PAGES: Final = 4_000
 BEGIN: Final = "BEGIN IMMEDIATE"  # a read that becomes a write could fail half-way
 WAL_KEPT: Final = 64 * 1024 * 1024  # octets of a write-ahead log that are not given back
+
+
+def begin(connection: sqlite3.Connection) -> None:
+    """Take the write lock, or raise OperationalError after BUSY_TIMEOUT.
+
+    SQLite's own waiting looks ever more seldom, up to ten times a second, so that the one of two busy processes that
+    came too late could wait for half a second.
+    """
+    end = time.monotonic() + BUSY_TIMEOUT / 1000
+    while True:
+        try:
+            connection.execute(BEGIN)
+            return
+        except sqlite3.OperationalError as error:
+            if (error.sqlite_errorcode & 0xFF) != sqlite3.SQLITE_BUSY or time.monotonic() >= end:
+                raise
+        time.sleep(BUSY_LOOK)
 
 
 def create_private(database: Path) -> None:
@@ -42,10 +61,13 @@ def writing_engine(database: Path) -> Engine:
             "trusted_schema=OFF",
         ):
             connection.execute(f"PRAGMA {pragma}")
+        connection.execute("PRAGMA busy_timeout=0")  # begin() waits, and what follows it waits for nobody
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(BEGIN)
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        begin(driver)
 
     return engine
 

@@ -23,7 +23,7 @@ from sqlalchemy.sql import Executable
 from gateway.ports import StoreError
 from gateway.quarantine.entry import MoveRefused, UnknownEntry
 from gateway.store.blobs import BlobMissing
-from gateway.store.engine import BEGIN
+from gateway.store.engine import begin
 from gateway.store.faults import Health, Mark, fails_group
 
 GROUP_MAX: Final = 256  # jobs in one transaction
@@ -137,7 +137,7 @@ class Writer:
     def _commit_rows(self, connection: Connection, group: list[_Job]) -> bool:
         """A group of nothing but rows, as most are: False, and nothing is written, when one of the rows is refused."""
         driver: Any = connection.connection.driver_connection
-        driver.execute(BEGIN)
+        begin(driver)
         try:
             try:
                 _execute(connection, [row for job in group for row in job.rows])

@@ -141,7 +141,7 @@ def _once(house: House, number: str, teacher: str) -> None:
     house.gate.await_true(lambda: not house.postfix.queue(), "mail stays in the queue")
     copies = [octets for octets in house.postfix.messages() if f"<{number}@".encode() in octets]
     assert [values(octets, "X-Sending-Unit") for octets in copies] == [["pgddt-ben-luc"]]
-    entries = [entry for entry in house.gate.entries() if entry["reverse_path"] == teacher]
+    entries = [entry for entry in house.gate.entries() if entry["author"] == teacher]
     assert [entry["state"] for entry in entries] == ["held"]
     records = house.gate.json("register", "search", "bao cao")
     assert [record["message_id"] for record in records].count(f"<{number}@longan.edu.vn>") == 1

@@ -8,6 +8,8 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+import threading
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -73,7 +75,30 @@ def test_R5_pragmas(tmp_path):
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
             for name in ("synchronous", "journal_mode", "busy_timeout", "foreign_keys")
         }
-    assert found == {"synchronous": 2, "journal_mode": "wal", "busy_timeout": 5000, "foreign_keys": 1}
+    assert found == {"synchronous": 2, "journal_mode": "wal", "busy_timeout": 0, "foreign_keys": 1}, (
+        "begin() waits for the write lock, nothing else waits"
+    )
+
+
+def test_F24_the_write_lock_is_waited_for_and_had_as_soon_as_it_is_free(tmp_path):
+    """Not with SQLite's own back-off, by which the slower of two busy processes waits for half a second."""
+    database = tmp_path / "gateway.db"
+    with engine.writing_engine(database).connect():
+        pass
+    holder, waiter = (
+        sqlite3.connect(database, isolation_level=None, timeout=0, check_same_thread=False) for _ in range(2)
+    )
+    holder.execute("BEGIN IMMEDIATE")
+    looks: list[float] = []
+    waiting = threading.Thread(target=engine.begin, args=(waiter,))
+    waiter.set_trace_callback(lambda _: looks.append(time.monotonic()))
+    waiting.start()
+    while len(looks) < 200:  # far more looks than SQLite makes in five seconds
+        assert waiting.is_alive()
+        time.sleep(0.01)
+    holder.execute("COMMIT")
+    waiting.join()
+    assert waiter.in_transaction
 
 
 @pytest.mark.skipif(not shutil.which("gcc"), reason="needs a C compiler")
