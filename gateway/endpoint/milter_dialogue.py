@@ -7,6 +7,8 @@ CONNECT and MAIL where the mail server cannot go on without an answer, are *owed
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 from gateway.endpoint import milter_codec as codec
@@ -145,20 +147,9 @@ class Dialogue:
             self._outgoing += codec.continue_()
 
     def _optneg(self, payload: bytes, emit: _Emit) -> None:
-        version, actions, steps = codec.read_negotiation(payload)
-        if version < codec.VERSION:
-            need = f"{codec.VERSION} is needed: set milter_protocol = {codec.VERSION}"
-            raise MilterError(f"this mail server offers milter version {version}; {need}")
-        lacking = [str(flag.name) for flag in ACTIONS_NEEDED if flag not in actions]
-        lacking += [str(flag.name) for flag in STEPS_NEEDED if flag not in steps]
-        if lacking:
-            raise MilterError(f"this mail server does not offer {', '.join(lacking)}")
-        taken = steps & STEPS_WANTED
-        self._skips = Step.SKIP in taken
-        self._silent = frozenset(command for command, step in NO_REPLY.items() if step in taken) | self._silent
-        asks = actions & Action.SETSYMLIST
-        wanted = self._wanted if asks else {}
-        self._outgoing += codec.negotiate(codec.VERSION, ACTIONS_NEEDED | asks, taken, wanted)
+        agreed = _agree(payload, tuple(self._wanted.items()))
+        self._skips, self._silent = agreed.skips, agreed.silent | self._silent
+        self._outgoing += agreed.reply
 
     def _connect(self, payload: bytes, emit: _Emit) -> None:
         emit(codec.read_connect(payload))
@@ -239,6 +230,31 @@ class Dialogue:
             self.stage = Stage.GREETED
             self._macros.end_message()
         return octets
+
+
+@dataclass(frozen=True, slots=True)
+class _Agreement:
+    skips: bool
+    silent: frozenset[Command]
+    reply: bytes
+
+
+@lru_cache(maxsize=16)  # a mail server offers the same on every connection
+def _agree(payload: bytes, wanted: tuple[tuple[MacroStage, str], ...]) -> _Agreement:
+    """What we take of an offer. Raises MilterError naming what it lacks."""
+    version, actions, steps = codec.read_negotiation(payload)
+    if version < codec.VERSION:
+        need = f"{codec.VERSION} is needed: set milter_protocol = {codec.VERSION}"
+        raise MilterError(f"this mail server offers milter version {version}; {need}")
+    lacking = [str(flag.name) for flag in ACTIONS_NEEDED if flag not in actions]
+    lacking += [str(flag.name) for flag in STEPS_NEEDED if flag not in steps]
+    if lacking:
+        raise MilterError(f"this mail server does not offer {', '.join(lacking)}")
+    taken = steps & STEPS_WANTED
+    asks = actions & Action.SETSYMLIST
+    reply = codec.negotiate(codec.VERSION, ACTIONS_NEEDED | asks, taken, dict(wanted) if asks else {})
+    silent = frozenset(command for command, step in NO_REPLY.items() if step in taken)
+    return _Agreement(Step.SKIP in taken, silent, reply)
 
 
 _HANDLERS: Final[Mapping[Command, Callable[[Dialogue, bytes, _Emit], None]]] = {
