@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from gateway.envelope.header import decode_text
 
 PARAMETERS_MAX = 128
+KNOWN_MAX = 48  # octets of a value that is remembered as read: `text/plain; charset="utf-8"`, but no file's name
 NAME_MAX = 255  # characters of a file name, as file systems have it
 
 _MARK = re.compile(r'[;"]')
@@ -27,12 +29,16 @@ class TooManyParameters(ValueError):
     """More parameters than any honest mailer writes."""
 
 
-def parse(value: bytes) -> tuple[str, dict[str, str]]:
+def parse(value: bytes) -> tuple[str, Mapping[str, str]]:
     """Read `type/subtype; name=value; ...`: the first word in lower case, and the decoded parameters by lower-case name.
 
     Sections are joined in their order (RFC 2231 §3); a percent-encoded parameter wins over a plain one of its name.
     Raises TooManyParameters.
     """
+    return _known(value) if len(value) <= KNOWN_MAX else _parse(value)
+
+
+def _parse(value: bytes) -> tuple[str, Mapping[str, str]]:
     if not value:
         return "", {}
     text = value.replace(b"\r\n", b"").decode("utf-8", "replace")
@@ -50,6 +56,9 @@ def parse(value: bytes) -> tuple[str, dict[str, str]]:
     for name, pieces in sections.items():
         plain[name] = _join(pieces)
     return first.strip().lower(), plain
+
+
+_known = lru_cache(maxsize=1024)(_parse)
 
 
 def file_name(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 LINE_MAX = 510  # octets without CRLF, RFC 5321 §4.5.3.1.5
@@ -39,7 +39,7 @@ class Reply:
 
     def with_id(self, transaction_id: str) -> Reply:
         """The same reply with the id that is also in the log, so that a sender can name it on the telephone."""
-        return replace(self, text=f"{self.text} [{transaction_id}]")
+        return Reply(self.code, self.enhanced, f"{self.text} [{transaction_id}]")
 
     def wire(self) -> bytes:
         """The reply as octets, each line within RFC 5321's 512 octets, whatever the text held."""

@@ -71,6 +71,11 @@ class MilterGateway(GatewayProcess):
             assert time.monotonic() < until, "a worker does not die"
             time.sleep(0.01)
 
+    def restart(self) -> None:
+        """Stop and start as an operator does. It also makes it look at its outbox at once, else every quarter of a minute."""
+        self.stop()
+        self.start()
+
     def entries(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.json("quarantine", "list")
         return found
