@@ -37,6 +37,11 @@ install_packages() {
   $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
 }
 
+download() {
+  # shellcheck disable=SC2086
+  (cd "$folder/deb" && apt-get download -qq $needed >/dev/null 2>"$folder/log")
+}
+
 # The packages themselves, and those libraries of theirs that this system has not: never installed, only unpacked.
 unpack_sendmail() {
   [ ! -e "$folder/complete" ] || return 0
@@ -47,8 +52,7 @@ unpack_sendmail() {
   echo "unpacking $needed"
   rm -rf "$folder"
   mkdir -p "$folder/deb"
-  # shellcheck disable=SC2086
-  if ! (cd "$folder/deb" && apt-get download -qq $needed >/dev/null 2>"$folder/log"); then
+  if ! download && { ! update || ! download; }; then
     cat "$folder/log" >&2
     echo "no Sendmail to be had here: tests that need it will be skipped" >&2
     return 0

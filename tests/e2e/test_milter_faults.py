@@ -148,8 +148,11 @@ def _once(house: House, number: str, teacher: str) -> None:
     assert len(house.postfix.messages(mailbox, "gmail.com")) == 1
 
 
-def test_without_a_socket_mail_is_deferred(house: House) -> None:
-    """Not only a dead process: the socket itself is gone, as on a host where the gateway was never started."""
+def test_without_a_socket_mail_is_deferred_and_the_second_door_stays_open(house: House) -> None:
+    """Not only a dead process: the socket itself is gone, as on a host where the gateway was never started.
+
+    What comes in by the second door meets no milter, so that the gateway cannot judge its own mail, or wait for itself.
+    """
     assert house.tap is not None
     away = house.tap.listen.with_name("away.sock")
     house.tap.listen.rename(away)
@@ -158,6 +161,9 @@ def test_without_a_socket_mail_is_deferred(house: House) -> None:
         reply = finish(talk)
         assert reply.startswith("4"), reply
         assert house.postfix.queue() == []
+        assert submit(house.reinject, unit_mail("s2"), UNIT, ["khaothi@longan.edu.vn"]).startswith("250 ")
+        [octets] = house.postfix.wait(1, "khaothi")
+        assert values(octets, "X-Sending-Unit") == []
     finally:
         away.rename(house.tap.listen)
 

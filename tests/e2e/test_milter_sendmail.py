@@ -179,12 +179,15 @@ def test_a_refusal_reaches_the_client_with_code_text_and_id(place: Place) -> Non
     assert line["rule"] == "refused-here"
 
 
-def test_without_the_gateway_mail_is_deferred(place: Place) -> None:
-    """F=T of gateway.mc (R-23)."""
+def test_without_the_gateway_mail_is_deferred_and_the_second_door_stays_open(place: Place) -> None:
+    """F=T of gateway.mc (R-23); what the gateway sends itself meets no milter."""
     place.gate.kill()
     try:
         assert send(place, unit_mail("e1")).startswith("451 "), place.sendmail.log[-2000:]
+        own = submit(place.sendmail.reinject, unit_mail("e2"), UNIT, ["khaothi@longan.edu.vn"])
+        assert own.startswith("250 "), own
     finally:
         place.gate.start()
     assert send(place, unit_mail("e1")).startswith("250 ")
     await_delivered(place, "e1")
+    assert values(await_delivered(place, "e2", "khaothi"), "X-Sending-Unit") == []

@@ -137,6 +137,18 @@ max_size = 1
         ("[smtp]\nmax_sise = 1", "gateway.toml:2: smtp.max_sise: unknown key; did you mean max_size?"),
         ("max_size = 1", "gateway.toml:1: max_size: unknown key here; it belongs into [smtp]"),
         ("smtp.max_line = 1", "gateway.toml:1: smtp.max_line: value '1': too small; write 1000 or more"),
+        (
+            "drain = 1\n[smtp]\nlisten = []",
+            "gateway.toml:3: smtp.listen: there is no door for mail; give [smtp] listen",
+        ),
+        (
+            "[milter]\nlisten = ['127.0.0.1:2525']",
+            "gateway.toml:2: milter.listen: 127.0.0.1:2525 is also listened at by",
+        ),
+        (
+            "[milter]\ninternal = ['10.0.0.1/8']",
+            "gateway.toml:2: milter.internal: value '10.0.0.1/8': an address inside",
+        ),
         ("smtp = 25", "gateway.toml:1: smtp: value '25': not a table; write [smtp] on a line of its own"),
         ("\n[smtp]\nlisten = '127.0.0.1:25'", "gateway.toml:3: smtp.listen: value '127.0.0.1:25': not a list"),
         ("timezone = 'Asia/Long_An'", "gateway.toml:1: timezone: value 'Asia/Long_An': no such time zone"),
@@ -152,6 +164,13 @@ max_size = 1
 def test_each_mistake_has_its_sentence(file: Callable[[str], Path], text: str, problem: str) -> None:
     (only,) = problems(file(text))
     assert only.startswith(problem)
+
+
+@pytest.mark.parametrize(
+    "doors", ["[smtp]\nlisten = []\n[milter]\nlisten = ['127.0.0.1:0']", "[milter]\nlisten = ['127.0.0.1:0']"]
+)
+def test_any_set_of_doors_but_the_empty_one(file: Callable[[str], Path], doors: str) -> None:
+    assert load_settings(file(doors), {}).milter.listen == ("127.0.0.1:0",)
 
 
 def test_a_file_in_another_encoding_is_told_by_line(tmp_path: Path) -> None:
