@@ -10,14 +10,17 @@ sudo=
 if [ "$(id -u)" != 0 ]; then sudo="sudo -n"; fi
 updated=
 update() {
-  [ -n "$updated" ] || $sudo apt-get update -qq
+  [ -n "$updated" ] || $sudo apt-get update -qq || return 1
   updated=1
+}
+is_installed() {
+  dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q 'ok installed'
 }
 
 install_packages() {
   missing=
   for package in $packages; do
-    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"
+    is_installed "$package" || missing="$missing $package"
   done
   [ -n "$missing" ] || return 0
   if [ -n "$sudo" ] && ! $sudo true 2>/dev/null; then
@@ -37,19 +40,19 @@ install_packages() {
   $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
 }
 
+# The packages themselves, and those libraries of theirs that this system has not: never installed, only unpacked.
 download() {
+  wanted="sendmail-bin sendmail-base sendmail-cf"
+  for library in $(apt-cache depends sendmail-bin | sed -n 's/^ *Depends: \(lib.*\)$/\1/p'); do
+    is_installed "$library" || wanted="$wanted $library"
+  done
   # shellcheck disable=SC2086
-  (cd "$folder/deb" && apt-get download -qq $needed >/dev/null 2>"$folder/log")
+  (cd "$folder/deb" && apt-get download -qq $wanted >/dev/null 2>"$folder/log")
 }
 
-# The packages themselves, and those libraries of theirs that this system has not: never installed, only unpacked.
 unpack_sendmail() {
   [ ! -e "$folder/complete" ] || return 0
-  needed="sendmail-bin sendmail-base sendmail-cf"
-  for library in libdb5.3 libldap-2.5-0 liblockfile1 libnsl2 libsasl2-2 libwrap0 libssl3; do
-    dpkg-query -W -f '${Status}' "$library" 2>/dev/null | grep -q 'ok installed' || needed="$needed $library"
-  done
-  echo "unpacking $needed"
+  echo "unpacking Sendmail into $folder"
   rm -rf "$folder"
   mkdir -p "$folder/deb"
   if ! download && { ! update || ! download; }; then

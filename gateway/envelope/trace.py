@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from email.utils import format_datetime
+from datetime import datetime
 from functools import lru_cache
 
 from gateway.envelope.header import make_field
@@ -13,6 +13,8 @@ from gateway.envelope.transaction import Client, Transaction
 LOOP_MAX = 2  # times that a message may have passed this gateway before
 
 _DOMAIN_LIKE = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}\Z")
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _CIPHER = re.compile(r"[A-Za-z0-9_. -]+\Z")
 
 
@@ -24,8 +26,13 @@ def received_field(transaction: Transaction, hostname: str) -> bytes:
     return make_field(
         "Received",
         f"from {_safe(client.helo)} ({_tcp_info(client)}) by {hostname} with {client.protocol}{_tls(client)}"
-        f" id {transaction.id}{shown}; {format_datetime(transaction.received_at)}",
+        f" id {transaction.id}{shown}; {_date(transaction.received_at)}",
     )
+
+
+def _date(moment: datetime) -> str:
+    """The date-time of RFC 5322 §3.3; names are put in here, for strftime would take them from the locale."""
+    return f"{_DAYS[moment.weekday()]}, {moment.day:02} {_MONTHS[moment.month - 1]} {moment:%Y %H:%M:%S %z}"
 
 
 def _tls(client: Client) -> str:
