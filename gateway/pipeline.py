@@ -134,14 +134,17 @@ def _planned(
     """The group that is passed on now, and those that the outbox sends. A mail server relays by its own route only."""
     transaction, authserv_id = replace(passage.transaction, id=transaction_id), passage.policy.authserv_id
     results = authentication_results(evidence, authserv_id)
-    received = received_field(transaction, world.hostname)
-    trace = results if passage.host else results + received  # a mail server has written its own
+    received = b"" if passage.host else received_field(transaction, world.hostname)  # a mail server has written its own
+    trace = results + received
     found = groups(transaction, judgement.decisions, judgement.identity, trace=trace, authserv_id=authserv_id)
     found = [_sealed(world, transaction, evidence, results, group) for group in found]
     if passage.host is None:
         return (found[0], found[1:]) if found else (None, [])
     live = next((group for group in found if group.route == "main"), None)
-    return live, [replace(group, prepend=received + group.prepend) for group in found if group is not live]
+    others = [group for group in found if group is not live]
+    if others:  # they leave by us, and not by the mail server
+        received = received_field(transaction, world.hostname)
+    return live, [replace(group, prepend=received + group.prepend) for group in others]
 
 
 def _sealed(world: World, transaction: Transaction, evidence: Evidence, results: bytes, group: Group) -> Group:
