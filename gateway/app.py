@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import secrets
 import socket
@@ -29,7 +30,7 @@ from gateway.resolver import Resolver
 from gateway.responder.compose import parse_sender
 from gateway.responder.sign import Signer, SignerError
 from gateway.responder.template import NoticeError
-from gateway.settings import NoticeSettings, Settings
+from gateway.settings import NoticeSettings, Settings, advice
 from gateway.store.migrate import CannotStart
 from gateway.store.sqlite import SqliteStore, database_of, open_store
 from gateway.supervisor import Context, Health, Unusable, run
@@ -78,9 +79,12 @@ class Node:
 
 
 @asynccontextmanager
-async def open_node(settings: Settings, reloader: Reloader) -> AsyncIterator[Node]:
+async def open_node(
+    settings: Settings, reloader: Reloader, wake_outbox: Callable[[], None] | None = None
+) -> AsyncIterator[Node]:
     """Open the store, DNS and the downstream pool, and close them in the other order.
 
+    `wake_outbox` is called when there is something to send; None: the node's own outbox sends it.
     Raises store.migrate.CannotStart, responder.sign.SignerError and OSError, each with a sentence for the operator.
     """
     async with AsyncExitStack() as stack:
@@ -100,7 +104,7 @@ async def open_node(settings: Settings, reloader: Reloader) -> AsyncIterator[Nod
             hostname=settings.hostname,
             clock=utc_now,
             new_id=new_id,
-            wake_outbox=outbox.wake,
+            wake_outbox=wake_outbox or outbox.wake,
         )
         yield Node(settings, reloader, store, resolver, downstream, outbox, Pipeline(world))
 
@@ -140,6 +144,8 @@ def run_service(settings: Settings) -> int:
             policy = Reloader(settings.policies, settings.state).start()
             if found := contradictions(settings, policy):
                 raise Unusable(found)
+            for sentence in advice(settings):
+                maillog.event("settings-advice", detail=sentence)
             store = open_store(settings)
         except PolicyError as error:
             raise Unusable([problem.text() for problem in error.problems]) from error
@@ -157,8 +163,12 @@ async def worker(context: Context) -> None:
     await asyncio.to_thread(reloader.start)
     doors: list[Door] = []
     milters: list[MilterDoor] = []
-    async with open_node(settings, reloader) as node, background(follow_policies(reloader, context, doors)):
+    async with (
+        open_node(settings, reloader, context.bell.ring) as node,
+        background(follow_policies(reloader, context, doors)),
+    ):
         await meet_routes(node)
+        spare_collector()
         if sockets := context.sockets.get("smtp"):
             doors.append(await open_door(node, sockets))
         if sockets := context.sockets.get("milter"):
@@ -167,6 +177,16 @@ async def worker(context: Context) -> None:
         every: list[Door | MilterDoor] = [*doors, *milters]
         await asyncio.gather(*(door.drain(settings.drain) for door in every))
         await asyncio.gather(*(door.close() for door in every))
+
+
+def spare_collector() -> None:
+    """What is there now stays, so the cycle collector need not look at it again; and it looks less often: a tenth of the CPU.
+
+    Messages make few cycles, and large octets are in none of them.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 async def services(context: Context) -> None:
@@ -184,7 +204,8 @@ async def services(context: Context) -> None:
             health.serve(context.sockets.get("http", ())),
             node.outbox.run(),
         ):
-            await context.stopping.wait()
+            with context.bell.answered(node.outbox.wake):
+                await context.stopping.wait()
             await node.outbox.stop()
 
 
