@@ -81,9 +81,10 @@ class Transit:
 
         Whether a mail server whose milter we are relays for other domains is its own affair: ELSEWHERE.
         """
-        if not self.policy.accepts(path.mailbox) and self.host is not None:
+        is_ours = self.policy.accepts(path.mailbox)
+        if self.host is not None and not is_ours and not _names_server(path.mailbox.domain, self.world.hostname):
             return ELSEWHERE
-        reply = await self._ask(path) if self.policy.accepts(path.mailbox) else NOT_RELAYED
+        reply = await self._ask(path) if is_ours or self.host is not None else NOT_RELAYED
         if reply.is_positive:
             self.paths.append(path)
         else:
@@ -160,3 +161,8 @@ class Transit:
             self._early.cancel()
         if session:
             await session.abandon()
+
+
+def _names_server(domain: str, hostname: str) -> bool:
+    """Whether a mail server takes it for itself: under these names too its mailboxes would get what nobody has judged."""
+    return "." not in domain or domain[0] == "[" or domain.startswith("localhost.") or domain == hostname.lower()

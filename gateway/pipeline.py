@@ -11,19 +11,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gateway import again, maillog, metrics
-from gateway.envelope.message import Message
 from gateway.envelope.reply import ACCEPTED, MISCONFIGURED, Reply
-from gateway.envelope.trace import received_field
 from gateway.envelope.transaction import ForwardPath, Transaction
 from gateway.evidence import codec
-from gateway.evidence.authres import write as authentication_results
 from gateway.evidence.result import Evidence
 from gateway.evidence.zone import Answer, Question
 from gateway.gathering import gather, off_loop
 from gateway.notices import Notices
+from gateway.planning import planned
 from gateway.policy.judge import Judgement, judge
 from gateway.policy.parse import PolicySet
-from gateway.policy.plan import Group, groups
+from gateway.policy.plan import Group
 from gateway.ports import (
     Delivery,
     Downstream,
@@ -40,7 +38,6 @@ from gateway.ports import (
 from gateway.quarantine.admit import admit
 from gateway.register.compile import compile_record, fates_of
 from gateway.register.record import Record
-from gateway.responder.seal import seal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +52,7 @@ class World:
     hostname: str
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
-    wake_outbox: Callable[[], None]
+    wake_outbox: Callable[[], None]  # there are rows that are due
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +86,7 @@ async def process(world: World, passage: Passage) -> Reply:
     key = again.key_of(passage.key, judgement.decisions) if passage.host else b""
     earlier = world.store.done_as(key) if key else ""
     live, others = _planned(world, passage, evidence, judgement, earlier or transaction.id)
-    if (
-        earlier
-    ):  # the mail server lost it after our answer: it is told the same once more, and nothing else happens (R-23)
+    if earlier:  # the mail server lost it after our answer: it is told the same again, and nothing else happens (R-23)
         maillog.event("came-again", id=earlier, queue_id=transaction.queue_id)
         return (await _relay(world, passage, live)).reply
     entry = admit(
@@ -131,39 +126,20 @@ async def process(world: World, passage: Passage) -> Reply:
 def _planned(
     world: World, passage: Passage, evidence: Evidence, judgement: Judgement, transaction_id: str
 ) -> tuple[Group | None, list[Group]]:
-    """The group that is passed on now, and those that the outbox sends. A mail server relays by its own route only."""
-    transaction, authserv_id = replace(passage.transaction, id=transaction_id), passage.policy.authserv_id
-    results = authentication_results(evidence, authserv_id)
-    received = b"" if passage.host else received_field(transaction, world.hostname)  # a mail server has written its own
-    trace = results + received
-    found = groups(transaction, judgement.decisions, judgement.identity, trace=trace, authserv_id=authserv_id)
-    found = [_sealed(world, transaction, evidence, results, group) for group in found]
-    if passage.host is None:
-        return (found[0], found[1:]) if found else (None, [])
-    live = next((group for group in found if group.route == "main"), None)
-    others = [group for group in found if group is not live]
-    if others:  # they leave by us, and not by the mail server
-        received = received_field(transaction, world.hostname)
-    return live, [replace(group, prepend=received + group.prepend) for group in others]
-
-
-def _sealed(world: World, transaction: Transaction, evidence: Evidence, results: bytes, group: Group) -> Group:
-    """Where a rule changes a signed field, seal what we found before (RFC 8617), if there is a key to seal with."""
-    if not group.altered or world.notices.signer is None:
-        return group
-    message = transaction.message
-    header = b"".join(Message(bytes(message.raw[: message.header_size])).segments(group.prepend, group.drop))
-    fields = seal(message, header, evidence, results, world.notices.signer, transaction.received_at)
-    return replace(group, prepend=fields + group.prepend)
+    """The group that is passed on now and those that the outbox sends; their fields name this id."""
+    return planned(
+        replace(passage.transaction, id=transaction_id), evidence, judgement, authserv_id=passage.policy.authserv_id,
+        hostname=world.hostname, signer=world.notices.signer, by_host=passage.host is not None,
+    )  # fmt: skip
 
 
 async def _relay(world: World, passage: Passage, group: Group | None) -> Delivery:
     """Pass on the first group live. Its session ends here, whatever comes of it."""
+    if passage.host is not None:
+        return passage.host.edit(group)
     if group is None:
         await passage.let_go()
         return Delivery(ACCEPTED)
-    if passage.host is not None:
-        return passage.host.edit(group)
     session, transaction = passage.session, passage.transaction
     if session is None or group.route != "main":
         await passage.let_go()
@@ -243,12 +219,10 @@ async def _settle(
             metrics.spilled.inc()
     except StoreError as error:
         maillog.event("register-failed", id=transaction.id, reason=str(error))
-        if not relayed:  # nothing has left us: the client may try again
+        if passage.host or not relayed:  # nothing has left us, nor the mail server: the client may try again
             await _take_back(world.store, transaction.id, Delivery(error.reply))
             return _refuse(transaction, judgement, error.reply)
-    shown = (
-        "" if notice else record.notice
-    )  # whether a queued notice goes out is the outbox's to tell, by the verb "replied"
+    shown = "" if notice else record.notice  # a queued one: the outbox tells whether it went out, as "replied"
     for fate in fates:
         metrics.child(metrics.fates, fate.verb).inc()
         maillog.fate(
@@ -256,7 +230,8 @@ async def _settle(
             unit=record.unit_id, level=record.level, provider=record.provider, notice=shown, size=record.size,
             generation=record.generation, client=record.client_address, **_server_facts(transaction),
         )  # fmt: skip
-    world.wake_outbox()
+    if notice or queued:
+        world.wake_outbox()
     return delivery.reply
 
 

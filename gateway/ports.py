@@ -97,10 +97,11 @@ class Downstream(Protocol):
 class Host(Protocol):
     """The mail server that has us judge its mail and relays by itself: the other side of a milter."""
 
-    def edit(self, group: Group) -> Delivery:
+    def edit(self, group: Group | None) -> Delivery:
         """Have it pass the message on to the group's recipients, with these fields on top and those left out.
 
-        All other recipients of ours are taken off. Never asked twice for one message; 451 when the server is gone.
+        All other recipients of ours are taken off; without a group all are. Never asked twice for one message; 451 when
+        the server is gone, or has given the message up.
         """
 
 

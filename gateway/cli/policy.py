@@ -20,6 +20,7 @@ def check(config: Config = None, policies: Folder = None, lang: Lang = "", as_js
     """Check settings and policies: every problem with its place and how to mend it. Exit status 78 on errors."""
     from gateway.app import contradictions
     from gateway.reloader import inspect
+    from gateway.settings import advice
 
     settings = None if policies else settings_of(config)
     folder = settings.policies if settings else policies or Path()
@@ -27,13 +28,16 @@ def check(config: Config = None, policies: Folder = None, lang: Lang = "", as_js
         fail(f"{folder}: no such folder", EX_NOINPUT)
     policy, problems = inspect(folder, datetime.now(UTC))
     wrong = contradictions(settings, policy) if settings else []
+    advised = advice(settings) if settings else []
     if as_json:
-        print_json({"usable": policy is not None and not wrong, "problems": problems, "settings": wrong})
+        print_json(
+            {"usable": policy is not None and not wrong, "problems": problems, "settings": wrong, "advice": advised}
+        )
     else:
         vi = language(lang) == "vi"
-        for line in (*wrong, *(problem.text("vi" if vi else "en") for problem in problems)):
+        for line in (*wrong, *advised, *(problem.text("vi" if vi else "en") for problem in problems)):
             typer.echo(safe(line), err=True)
-        typer.echo(_verdict(folder, None if wrong else policy, len(problems), vi))
+        typer.echo(_verdict(folder, None if wrong else policy, len(problems) + len(advised), vi))
     if policy is None or wrong:
         raise typer.Exit(EX_CONFIG)
 

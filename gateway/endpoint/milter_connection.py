@@ -26,6 +26,7 @@ from gateway.endpoint.milter_events import (
 from gateway.endpoint.milter_letter import Letter, Verdict
 from gateway.endpoint.milter_protocol import Command, MilterError
 from gateway.endpoint.milter_shared import Shared
+from gateway.endpoint.milter_tables import OPEN
 from gateway.endpoint.milter_words import WANTED, Address, address_of, client_of, missing
 from gateway.endpoint.transactions import report_fault
 
@@ -82,8 +83,6 @@ class MilterConnection(asyncio.Protocol):
         if self._timer:
             self._timer.cancel()
         self._is_lost = True
-        if self._letter:
-            self._letter.is_lost = True
         if self in self._shared.connections:
             self._events.append(Closed())
             self._pump()
@@ -119,18 +118,21 @@ class MilterConnection(asyncio.Protocol):
         if self._dialogue.stage is Stage.NEGOTIATING:
             return self._part("says nothing")
         left = self._heard + idle - loop.time()
-        if left > 0 or not self.is_at_rest:
+        if left > 0 or self._task:  # while we are at work it is for us to speak; within a message it is not
             self._timer = loop.call_later(max(left, 1.0), self._look_at_clock)
             return None
         metrics.child(metrics.milter_connections, "idle").inc()
         if self._transport:
-            self._transport.close()
+            self._transport.abort()
         return None
 
+    def _is_awaited(self) -> bool:
+        """Whether what we are at is still wanted: an ABORT, or the end of the connection, may wait its turn."""
+        return not any(isinstance(event, Aborted | Closed) for event in self._events)
+
     def _answer(self, command: Command, answer: Callable[[], bytes]) -> None:
-        """Answer the command, if its answer is still owed: an ABORT that waits its turn has taken that away."""
-        is_void = any(isinstance(event, Aborted | Closed) for event in self._events)
-        if self._dialogue.owed is command and not is_void:
+        """Answer the command, if its answer is still owed."""
+        if self._dialogue.owed is command and self._is_awaited():
             self._write(answer())
 
     def _write(self, octets: bytes) -> None:
@@ -206,9 +208,12 @@ class MilterConnection(asyncio.Protocol):
             self._shared.tell_missing(["client_addr"])
         utf8 = any(argument.upper() == b"SMTPUTF8" for argument in event.arguments)
         client = client_of(address, self._connected, self._helo, macros, utf8=utf8) if address else None
-        self._letter = Letter(self._shared, client)
+        self._letter = Letter(self._shared, client, self._is_awaited)
         refusal = await self._letter.mail(event.path, event.arguments)
-        return self._answer(Command.MAIL, partial(dialogue.refuse, refusal) if refusal else dialogue.proceed)
+        self._answer(Command.MAIL, partial(dialogue.refuse, refusal) if refusal else dialogue.proceed)
+        if dialogue.stage not in OPEN:  # it heard the refusal, and says no more of this message
+            await self._let_go()
+        return None
 
     def _why_unseen(self, address: Address | None, macros: Mapping[str, str]) -> str:
         settings = self._shared.settings

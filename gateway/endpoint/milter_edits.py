@@ -30,16 +30,24 @@ def header_edits(message: Message, group: Group) -> Iterator[bytes]:
 def recipient_edits(group: Group | None, ours: Sequence[tuple[Mailbox, bytes]]) -> Iterator[bytes]:
     """Take off our recipients whom the group does not name, and add those whom only the group names.
 
-    `ours` are the recipients of our domains with their paths as the mail server gave them: it knows them by no other.
+    `ours` are the recipients of our domains with their paths as the mail server gave them: it knows them by no other,
+    but that Postfix tells a source route and does not keep it. A name that a mail server does not know it passes over.
     """
     wanted = {path.mailbox.key: path.mailbox for path in group.paths} if group else {}
     for mailbox, path in ours:
         if mailbox.key not in wanted:
             yield delete_recipient(path)
+            if (bare := _without_route(path)) != path:
+                yield delete_recipient(bare)
     named = {mailbox.key for mailbox, _ in ours}
     for key, mailbox in wanted.items():
         if key not in named:
             yield add_recipient(f"<{mailbox}>".encode())
+
+
+def _without_route(path: bytes) -> bytes:
+    """The path less its source route (RFC 5321 appendix C); it has been parsed, so an at sign in front begins one."""
+    return b"<" + path.partition(b":")[2] if path.startswith(b"<@") else path
 
 
 def _places(message: Message, dropped: Iterable[Field]) -> list[tuple[bytes, int]]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from gateway import metrics
 from gateway.endpoint import refusal as say
 from gateway.endpoint.milter_edits import header_edits, recipient_edits
 from gateway.endpoint.milter_shared import Shared
@@ -12,6 +14,7 @@ from gateway.endpoint.milter_words import known_parameters, text_of
 from gateway.endpoint.refusal import Refusal
 from gateway.endpoint.spool import Spool
 from gateway.endpoint.transactions import OpenTransaction, report_fault
+from gateway.endpoint.whole import refusal_of
 from gateway.envelope.address import AddressError, Mailbox, parse_forward_path, parse_reverse_path
 from gateway.envelope.message import Message
 from gateway.envelope.reply import ELSEWHERE, MISCONFIGURED, STORAGE_ERROR, Reply
@@ -21,6 +24,7 @@ from gateway.ports import Delivery
 
 LEFT: Reply = Reply(250, "2.0.0", "Left to the mail server")
 GONE: Reply = Reply(451, "4.4.2", "The mail server has gone, please try again later")
+_BARE_CR = re.compile(rb"\r(?!\n)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +39,10 @@ class Verdict:
 class Letter:
     """From MAIL to the verdict. It is the `ports.Host` of its transaction: the mail server relays."""
 
-    def __init__(self, shared: Shared, client: Client | None) -> None:
+    def __init__(self, shared: Shared, client: Client | None, is_awaited: Callable[[], bool]) -> None:
         self._shared = shared
         self._client = client
+        self._is_awaited = is_awaited  # whether the mail server still wants a verdict
         self._transaction: OpenTransaction | None = None
         self._spool: Spool | None = None
         self._size = 0
@@ -45,7 +50,6 @@ class Letter:
         self._elsewhere = False  # there are recipients who are not ours
         self._refusal: Reply | None = None  # of the whole message, so far
         self._group: Group | None = None
-        self.is_lost = False  # the mail server has gone
 
     # ---- envelope ---------------------------------------------------------------------------------------------------
 
@@ -94,6 +98,7 @@ class Letter:
             return reply
         if reply is ELSEWHERE:
             self._elsewhere = True
+            self._shared.tell_elsewhere(mailbox.domain)
         else:
             self._ours.append((mailbox, path))
         return None
@@ -119,8 +124,9 @@ class Letter:
             self._refuse(STORAGE_ERROR)
 
     def malformed(self) -> None:
-        """The header section is larger than anybody can read: nothing in it may be believed."""
-        self._refuse(say.TOO_BIG)
+        """The header section is larger than we read, or is none: nothing in it may be believed."""
+        if self._ours:
+            self._refuse(say.HEADER_TOO_BIG)
 
     def _refuse(self, reply: Reply) -> None:
         self._refusal = self._refusal or reply
@@ -132,24 +138,29 @@ class Letter:
     async def verdict(self, queue_id: str) -> Verdict:
         """The end of the message. Nothing raises: a fault is a 451 with an id."""
         transaction = self._transaction
+        if transaction:
+            transaction.queued_as(queue_id)
         if transaction is None or self._refusal:
             return await self._refused(self._refusal or say.MAIL_FIRST)
         if not self._ours:
+            metrics.child(metrics.milter_unseen, "elsewhere").inc()
             await transaction.abandon()
             return Verdict()
         message: Message | None = None
         try:
             message = Message(self._spool.content() if self._spool else b"\r\n")
+            if refusal := _refusal_of(message):
+                return await self._refused(refusal)
             reply = await transaction.data(message, queue_id)
             return self._accepted(message) if reply.is_positive else Verdict(reply)
-        except Refusal as refusal:
-            return Verdict(refusal.reply)
+        except Refusal as broken:
+            return Verdict(broken.reply)
         except OSError:
             return await self._refused(STORAGE_ERROR)
         except Exception as error:
             if message is None:
                 return Verdict((await transaction.broke(error, self._size)).reply)
-            return Verdict(report_fault(error, transaction.id, "milter"))
+            return Verdict(report_fault(error, transaction.id, "milter", queue_id=queue_id))
         finally:
             self.close()
 
@@ -167,12 +178,12 @@ class Letter:
         edits = [*(header_edits(message, group) if group else ()), *recipient_edits(group, self._ours)]
         return Verdict(edits=b"".join(edits))
 
-    def edit(self, group: Group) -> Delivery:
+    def edit(self, group: Group | None) -> Delivery:
         """ports.Host: what the mail server shall pass on. It hears of it when everything durable has been done."""
-        if self.is_lost:
+        if not self._is_awaited():
             return Delivery(GONE)
         self._group = group
-        return Delivery(LEFT, tuple((path, LEFT) for path in group.paths))
+        return Delivery(LEFT, tuple((path, LEFT) for path in group.paths) if group else ())
 
     async def abandon(self) -> None:
         """ABORT, or the mail server is gone. Nothing happens where the message has been judged."""
@@ -184,3 +195,8 @@ class Letter:
         """Give memory and disk back."""
         if self._spool:
             self._spool.close()
+
+
+def _refusal_of(message: Message) -> Reply | None:
+    """What the SMTP door refuses too. Older Postfix shows a bare CR, behind which others see a field (S-28)."""
+    return say.BARE_NEWLINE if _BARE_CR.search(message.header) else refusal_of(message)

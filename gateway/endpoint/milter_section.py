@@ -6,7 +6,7 @@ import re
 from operator import itemgetter
 from typing import Final
 
-SECTION_MAX: Final = 2 * 1024 * 1024  # octets; our own reader looks at 256 KiB
+from gateway.envelope.header import FIELDS_MAX, HEADER_MAX
 
 _END: Final = re.compile(rb"\n(?![ \t])")  # of a field: what follows is no fold
 _FIRST: Final = itemgetter(0)
@@ -23,10 +23,12 @@ class Section:
 
     def add(self, name: bytes, value: bytes) -> None:
         """One field; the value with its leading space and its folds, which end with LF (Postfix) or CRLF."""
+        if self.is_broken:
+            return
         field = b"%b:%b\r\n" % (name, value)
         self._fields.append(field)
         self._size += len(field)
-        if self._size > SECTION_MAX:
+        if self._size > HEADER_MAX or len(self._fields) > FIELDS_MAX:
             self.is_broken = True
             self._fields.clear()
 

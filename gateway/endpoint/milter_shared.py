@@ -15,6 +15,7 @@ from gateway.settings import MilterSettings
 if TYPE_CHECKING:
     from gateway.endpoint.milter_connection import MilterConnection
 
+DOMAINS_TOLD: Final = 100  # of others, by one worker: a mail server that relays for its clients meets many
 QUIET: Final = 60.0  # seconds between two log lines of one kind about strangers
 
 
@@ -33,6 +34,7 @@ class Shared:
         self.connections: set[MilterConnection] = set()
         self.draining = False
         self._told: set[str] = set()
+        self._elsewhere: set[str] = set()  # domains that were told
         self._strangers = 0
         self._quiet_until = 0.0
 
@@ -46,6 +48,12 @@ class Shared:
             if macro not in self._told:
                 self._told.add(macro)
                 maillog.event("macro-missing", macro=macro, setting=SETTINGS[macro])
+
+    def tell_elsewhere(self, domain: str) -> None:
+        """Mail for a domain that the policy does not call ours passes unjudged, perhaps because it was forgotten."""
+        if domain not in self._elsewhere and len(self._elsewhere) < DOMAINS_TOLD:
+            self._elsewhere.add(domain)
+            maillog.event("not-our-domain", domain=domain, mend="if its mail is to be judged, add it to own_domains")
 
     def tell_stranger(self, reason: str) -> None:
         """Something that is no mail server spoke to us. A port scan must not fill the log (rspamd#3088)."""

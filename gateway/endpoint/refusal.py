@@ -48,6 +48,7 @@ NO_VALID_RECIPIENTS: Final = Reply(554, "5.5.1", "No valid recipients")
 
 # Messages
 TOO_BIG: Final = Reply(552, "5.3.4", "Message is larger than we accept")
+HEADER_TOO_BIG: Final = Reply(552, "5.3.4", "Header section is larger than we accept")
 LONG_LINE: Final = Reply(500, "5.5.2", "Message holds a line longer than we accept")
 BARE_NEWLINE: Final = Reply(550, "5.5.2", "Message holds a bare CR, a bare LF or a NUL (RFC 5321 section 2.3.8)")
 LEADING_SPACE: Final = Reply(550, "5.6.0", "Message starts with white space instead of a header field")

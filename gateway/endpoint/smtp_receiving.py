@@ -14,10 +14,9 @@ from gateway.endpoint.refusal import Refusal
 from gateway.endpoint.smtp_admission import Admission
 from gateway.endpoint.smtp_data import END_OF_DATA, Body
 from gateway.endpoint.transactions import OpenTransaction
+from gateway.endpoint.whole import refusal_of
 from gateway.envelope.message import Message
 from gateway.envelope.reply import STORAGE_ERROR, Reply
-
-RECEIVED_MAX = 100  # hops, RFC 5321 §6.3
 
 
 class Receiving(Admission):
@@ -90,7 +89,7 @@ class Receiving(Admission):
             except Exception as error:
                 raise await mail.broke(error, body.octets) from error
             else:
-                refusal = _refusal_of(message)
+                refusal = refusal_of(message)
         if refusal is not None or message is None:
             reply = await mail.refuse(refusal or STORAGE_ERROR, body.octets)
             raise Refusal(reply, close=body.bare and refuse_bare)
@@ -129,10 +128,3 @@ class Receiving(Admission):
         mail, self._mail = self._mail, None
         if mail is not None:
             await mail.abandon()
-
-
-def _refusal_of(message: Message) -> Reply | None:
-    """What the door refuses in a message that came whole (S-4, S-26)."""
-    if bytes(message.raw[:1]) in (b" ", b"\t"):
-        return say.LEADING_SPACE
-    return say.LOOP if message.received_count > RECEIVED_MAX else None

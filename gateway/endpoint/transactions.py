@@ -15,11 +15,11 @@ from gateway.envelope.transaction import Client, ForwardPath, Parameters
 from gateway.ports import Host, Intake, Reception
 
 
-def report_fault(error: BaseException, fault_id: str, place: str = "smtp") -> Reply:
+def report_fault(error: BaseException, fault_id: str, place: str = "smtp", **facts: str) -> Reply:
     """Log what broke, with an id; the client hears the id and nothing of the cause (P-5)."""
     metrics.faults.labels(place).inc()
     trace = "".join(traceback.format_exception(error))[-4000:]
-    maillog.event("fault", place=place, id=fault_id, error=repr(error)[:500], trace=trace)
+    maillog.event("fault", place=place, id=fault_id, error=repr(error)[:500], trace=trace, **facts)
     return LOCAL_ERROR.with_id(fault_id)
 
 
@@ -42,7 +42,7 @@ class OpenTransaction:
         self._place = "smtp" if host is None else "milter"
         self.forward_paths: list[ForwardPath] = []
         self.refused = 0  # recipients
-        self._forwarded = forwarded or {}  # what XFORWARD told, for the log
+        self._told: Mapping[str, str] = forwarded or {}  # for the log: what XFORWARD told, the mail server's queue id
         self._given_up = False
         self._judged = False
         try:
@@ -53,6 +53,11 @@ class OpenTransaction:
     @property
     def id(self) -> str:
         return self._intake.id
+
+    def queued_as(self, queue_id: str) -> None:
+        """By what name the mail server's own log calls the message: our lines about it say it too."""
+        if queue_id:
+            self._told = {**self._told, "queue_id": queue_id}
 
     async def mail(self, reverse_path: Mailbox | None, parameters: Parameters) -> Reply:
         return await self._ask(lambda: self._intake.mail(reverse_path, parameters))
@@ -78,7 +83,7 @@ class OpenTransaction:
         try:
             await self._intake.unheard()
         except Exception as error:
-            report_fault(error, self._intake.id, self._place)
+            report_fault(error, self._intake.id, self._place, **self._told)
 
     async def abandon(self) -> None:
         """End without a message. Nothing happens where the message was judged already, nor the second time."""
@@ -88,7 +93,7 @@ class OpenTransaction:
         try:
             await self._intake.abandon()
         except Exception as error:
-            report_fault(error, self._intake.id, self._place)
+            report_fault(error, self._intake.id, self._place, **self._told)
 
     async def refuse(self, reply: Reply, size: int) -> Reply:
         """The door itself refuses the message."""
@@ -103,14 +108,14 @@ class OpenTransaction:
         for path in self.forward_paths:
             metrics.fates.labels(verb).inc()
             facts = {"recipient": str(path.mailbox), "reply": str(reply), "place": self._place, "size": size}
-            maillog.fate(verb, self._intake.id, **facts, **self._forwarded)
+            maillog.fate(verb, self._intake.id, **facts, **self._told)
 
     def note_bare(self) -> None:
-        maillog.event("bare-newline", id=self._intake.id, **self._forwarded)
+        maillog.event("bare-newline", id=self._intake.id, **self._told)
 
     async def broke(self, error: Exception, size: int) -> Refusal:
         """The door itself broke on the message."""
-        refusal = Refusal(report_fault(error, self._intake.id, self._place))
+        refusal = Refusal(report_fault(error, self._intake.id, self._place, **self._told))
         self._record(refusal.reply, size)
         await self.abandon()
         return refusal
@@ -121,5 +126,5 @@ class OpenTransaction:
             if reply.code // 100 == 3:
                 raise ValueError(f"a reply that asks for more: {reply}")
         except Exception as error:
-            raise Refusal(report_fault(error, self._intake.id, self._place)) from error
+            raise Refusal(report_fault(error, self._intake.id, self._place, **self._told)) from error
         return reply

@@ -16,7 +16,7 @@ from gateway.policy.route import Route
 from gateway.ports import Downstream, Leased, OutboxStore, StoreError
 from gateway.relay.attempt import Attempt, Outcome
 
-IDLE_SECONDS = 15.0  # between looks at the outbox when nobody wakes us: rows of other workers, retries
+IDLE_SECONDS = 15.0  # between looks at the outbox when nobody wakes us: retries, rows of a process that died
 TROUBLE_SECONDS = 5.0  # after the store failed
 LEASE = timedelta(hours=1)
 ATTEMPT_SECONDS = 3000.0  # an attempt ends well within its lease, so no row is ever sent by two
@@ -27,7 +27,7 @@ def _now() -> datetime:
 
 
 class OutboxSender:
-    """One sender loop of one worker."""
+    """The sender loop of one process."""
 
     def __init__(
         self,

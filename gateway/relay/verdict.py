@@ -101,6 +101,7 @@ def misconfigured(route: Route, step: str, detail: str) -> Refused:
 def _count(answer: Reply, fault: str, route: Route, step: str, detail: object) -> Reply:
     metrics.child(faults, fault).inc()
     maillog.event(
-        "downstream-fault", fault=fault, route=route.name, step=step, detail=str(detail)[:500], reply=str(answer)
-    )
+        "downstream-fault", fault=fault, route=route.name, server=f"{route.host}:{route.port}", step=step,
+        detail=str(detail)[:500], reply=str(answer),
+    )  # fmt: skip
     return answer

@@ -3,6 +3,7 @@
 `models` says what there is, `load` reads it or tells everything that is wrong with it, each with its place.
 """
 
+from gateway.settings.advice import advice
 from gateway.settings.listen import Address, parse_listen
 from gateway.settings.load import SettingsError, load_settings
 from gateway.settings.models import (
@@ -31,6 +32,7 @@ __all__ = [
     "SettingsError",
     "SmtpSettings",
     "StoreSettings",
+    "advice",
     "load_settings",
     "parse_listen",
 ]

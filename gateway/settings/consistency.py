@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from gateway.settings.models import NoticeSettings, Settings, SmtpSettings
@@ -11,11 +11,16 @@ from gateway.settings.models import NoticeSettings, Settings, SmtpSettings
 Problem = tuple[tuple[str, ...], str]  # the key to change, and the sentence
 
 
-def contradictions(settings: Settings) -> Iterator[Problem]:
-    """Every problem of settings whose single values are right. Reads certificate and key files."""
+def contradictions(settings: Settings, wrong: Collection[tuple[str, ...]] = ()) -> Iterator[Problem]:
+    """Every problem of settings whose single values are right. Reads certificate and key files.
+
+    Keys whose own values are `wrong` have their defaults here, which must not be taken for what was meant.
+    """
     yield from _certificate(settings.smtp)
     yield from _signing(settings.notice)
     yield from _encryption(settings.store.key_file)
+    if not any(len(keys) == 1 or keys[0] in ("smtp", "milter") for keys in wrong):  # the door may be what is misspelt
+        yield from _no_door(settings)
     yield from _doors(settings)
 
 
@@ -65,9 +70,12 @@ def _encryption(key_file: Path | None) -> Iterator[Problem]:
         yield ("store", "key_file"), f"{key_file} does not hold 32 octets in hex; write one with: openssl rand -hex 32"
 
 
-def _doors(settings: Settings) -> Iterator[Problem]:
+def _no_door(settings: Settings) -> Iterator[Problem]:
     if not any((*settings.smtp.listen, *settings.milter.listen)):
         yield ("smtp", "listen"), "there is no door for mail; give [smtp] listen or [milter] listen an address"
+
+
+def _doors(settings: Settings) -> Iterator[Problem]:
     seen: dict[str, str] = {}
     for table, addresses in (
         ("smtp", settings.smtp.listen),

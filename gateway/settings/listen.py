@@ -9,6 +9,8 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 _HOST_PORT: Final = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[^\[\]:]*)):(?P<port>\d{1,5})", re.ASCII)
+_LONGEST_PATH: Final = 107  # unix(7)
+_EXAMPLES: Final = 'host:port, such as "127.0.0.1:2525" or "[::1]:2525", or "unix:/run/gateway/milter.sock"'
 _NAME: Final = re.compile(r"(?=.{1,253}\Z)(?!-)[A-Za-z0-9-]{1,63}(?:\.(?!-)[A-Za-z0-9-]{1,63})*", re.ASCII)
 
 
@@ -31,9 +33,11 @@ def parse_listen(text: str) -> Address:
     if text.startswith("unix:"):
         path = text.removeprefix("unix:")
         if not path.startswith("/") or "\0" in path:
-            raise ValueError("the path of a Unix socket is not absolute; write unix:/run/gateway/smtp.sock")
+            raise ValueError("the path of a Unix socket is not absolute; write such as unix:/run/gateway/milter.sock")
+        if len(path.encode()) > _LONGEST_PATH:
+            raise ValueError(f"the path of a Unix socket may have {_LONGEST_PATH} octets; choose a shorter one")
         return Address(path=path)
-    return _host_port(text, 'not an address to listen at; write host:port, such as "127.0.0.1:2525" or "[::1]:2525"')
+    return _host_port(text, f"not an address to listen at; write {_EXAMPLES}")
 
 
 def checked_listen(text: str) -> str:

@@ -73,7 +73,7 @@ class _Loading:
             self._collect(errors, tables)
             settings = self._without_wrong_keys(tables)
         settings = _anchored(settings, self._file.absolute().parent)
-        for keys, problem in contradictions(settings):
+        for keys, problem in contradictions(settings, tuple(self._problems)):
             self._problems.setdefault(keys, f"{self._place(keys)}: {'.'.join(keys)}: {problem}")
         if self._problems:
             raise SettingsError([self._problems[keys] for keys in sorted(self._problems, key=self._line)])

@@ -9,9 +9,10 @@
 Both watch `context.hangup` (SIGHUP: reload policies) where they like.
 """
 
+from gateway.supervisor.bell import Bell
 from gateway.supervisor.child import Pace
 from gateway.supervisor.context import Context
 from gateway.supervisor.health import Health
 from gateway.supervisor.run import CANNOT_START, CONFIGURATION, Unusable, run
 
-__all__ = ["CANNOT_START", "CONFIGURATION", "Context", "Health", "Pace", "Unusable", "run"]
+__all__ = ["CANNOT_START", "CONFIGURATION", "Bell", "Context", "Health", "Pace", "Unusable", "run"]

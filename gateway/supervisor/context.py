@@ -18,6 +18,7 @@ import uvloop
 
 from gateway import maillog, metrics
 from gateway.settings import Settings
+from gateway.supervisor.bell import Bell
 from gateway.supervisor.board import Board
 
 SIGNALS: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR1})
@@ -34,6 +35,7 @@ class Context:
     sockets: Mapping[str, Sequence[socket.socket]]  # listening, by table of the settings; shared with the other workers
     metrics_directory: Path  # for metrics.exposition()
     board: Board
+    bell: Bell  # workers ring it when the outbox has something to send, which the services process does
     stopping: asyncio.Event = field(default_factory=asyncio.Event)  # accept no more, finish, return
     hangup: asyncio.Event = field(default_factory=asyncio.Event)  # SIGHUP came: clear it, reload
 

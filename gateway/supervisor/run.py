@@ -12,11 +12,12 @@ from typing import Final, NoReturn
 
 from gateway import maillog, metrics
 from gateway.settings import Settings
+from gateway.supervisor.bell import Bell
 from gateway.supervisor.board import Board
 from gateway.supervisor.child import Child, Pace
 from gateway.supervisor.context import SIGNALS, Context, Main, live
 from gateway.supervisor.lock import Occupied, occupy
-from gateway.supervisor.sockets import CannotListen, Sockets, close_unused, open_sockets
+from gateway.supervisor.sockets import CannotListen, Sockets, close_unused, described, open_sockets
 from gateway.supervisor.systemd import Notifier
 from gateway.supervisor.watch import Watch
 
@@ -81,21 +82,24 @@ def _prepared(
     pace: Pace,
 ) -> int:
     workers = settings.workers or len(os.sched_getaffinity(0))
-    board = Board(workers + 1)
+    board, bell = Board(workers + 1), Bell()
     directory = settings.state / "metrics"
     metrics.clear(directory)
     _raise_descriptor_limit()
 
     def child(slot: int) -> Child:
         kind, main = ("worker", worker) if slot < workers else ("services", services)
-        begin = _beginning(settings, slot, sockets, _DOORS[kind], directory, board, main)
+        begin = _beginning(settings, slot, sockets, _DOORS[kind], directory, board, bell, main)
         return Child(slot, "worker" if slot < workers else "services", begin)
 
     children = [child(slot) for slot in range(workers + 1)]
     metrics.use_slot(directory, len(children))  # the parent counts restarts, in a slot of its own
-    doors = {door: [str(each.getsockname()) for each in opened] for door, opened in sockets.items() if opened}
+    doors = {door: [described(each) for each in opened] for door, opened in sockets.items() if opened}
     maillog.event("starting", pid=os.getpid(), workers=workers, doors=doors)
-    return Watch(children, board, Notifier(environ), settings.drain, pace, directory).serve()
+    try:
+        return Watch(children, board, Notifier(environ), settings.drain, pace, directory).serve()
+    finally:
+        bell.close()
 
 
 def _beginning(
@@ -105,6 +109,7 @@ def _beginning(
     doors: frozenset[str],
     directory: Path,
     board: Board,
+    bell: Bell,
     main: Main,
 ) -> Callable[[], NoReturn]:
     """What the process of a slot does first and last."""
@@ -117,6 +122,7 @@ def _beginning(
             sockets=close_unused(sockets, doors),
             metrics_directory=directory,
             board=board,
+            bell=bell,
         )
 
     return lambda: live(make, main, parent)

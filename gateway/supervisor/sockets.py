@@ -8,6 +8,7 @@ import os
 import socket
 import stat
 from collections.abc import Mapping, MutableMapping
+from grp import getgrgid
 from pathlib import Path
 from typing import Final
 
@@ -59,14 +60,37 @@ def listen(address: Address) -> socket.socket:
         return _unix(address.path) if address.path else _tcp(address)
     except socket.gaierror as error:
         raise CannotListen(f"{address}: no such host ({error.strerror}); write an IP address of this server") from None
-    except PermissionError:
-        raise CannotListen(
-            f"{address}: not permitted; ports below 1024 need CAP_NET_BIND_SERVICE or systemd socket activation"
-        ) from None
     except OSError as error:
-        if error.errno == errno.EADDRNOTAVAIL:
-            raise CannotListen(f"{address}: {error.strerror}; write an IP address of this server") from None
-        raise CannotListen(f"{address}: {error.strerror}; is another program listening there?") from None
+        raise CannotListen(f"{address}: {error.strerror}; {_mending(address, error)}") from None
+
+
+def described(opened: socket.socket) -> str:
+    """Where it listens, as settings write it; of a Unix socket also which group may open it (S-34)."""
+    name = opened.getsockname()
+    if opened.family != socket.AF_UNIX:
+        return str(Address(name[0], name[1]))
+    try:
+        status = Path(name).stat()
+    except OSError:  # systemd's, which may have gone or have no name
+        return f"unix:{name}"
+    try:
+        group = getgrgid(status.st_gid).gr_name
+    except KeyError:
+        group = str(status.st_gid)
+    return f"unix:{name} (mode {stat.S_IMODE(status.st_mode):04o}, group {group})"
+
+
+def _mending(address: Address, error: OSError) -> str:
+    folder = Path(address.path).parent
+    if address.path and error.errno in (errno.ENOENT, errno.ENOTDIR):
+        return f"make the folder {folder}, so that the gateway's user may write to it and the mail server may enter it"
+    if address.path and isinstance(error, PermissionError):
+        return f"let the gateway's user write to the folder {folder}"
+    if isinstance(error, PermissionError):
+        return "ports below 1024 need CAP_NET_BIND_SERVICE or systemd socket activation"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return "write an IP address of this server"
+    return "is another program listening there?"
 
 
 def _tcp(address: Address) -> socket.socket:

@@ -34,7 +34,8 @@ pytestmark = [pytest.mark.postfix, pytest.mark.slow]
 MAILBOXES = ("vanthu", "khaothi", "ketoan", "nguyenthilan", "lethihoa", "giulai", "Giu.Lai", "luutru", "tochuc")
 ALIASES = (
     "inline:{ { bangiamdoc@longan.edu.vn = vanthu@longan.edu.vn,khaothi@longan.edu.vn },"
-    " { tonghop@longan.edu.vn = khaothi@longan.edu.vn,ketoan@longan.edu.vn } }"
+    " { tonghop@longan.edu.vn = khaothi@longan.edu.vn,ketoan@longan.edu.vn },"
+    " { vanthu@localhost = vanthu@longan.edu.vn }, { vanthu@mx.longan.edu.vn = vanthu@longan.edu.vn } }"
 )
 RULES = [
     {
@@ -74,7 +75,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         overlay=overlay,
         domains=("longan.edu.vn", "gmail.com"),
         mailboxes=(*MAILBOXES, "hieutruong"),
-        settings={"virtual_alias_maps": ALIASES},
+        settings={"virtual_alias_maps": ALIASES, "virtual_alias_domains": "localhost mx.longan.edu.vn"},
     ) as opened:
         yield opened
 
@@ -265,6 +266,33 @@ def test_of_two_recipients_one_is_held_with_its_local_part_as_written(house: Hou
     assert len(delivered(house, "c1")) == 1
     [entry] = [e for e in house.gate.entries() if [r.lower() for r in e["recipients"]] == ["giu.lai@longan.edu.vn"]]
     assert entry["reason"] == "under-test"
+
+
+def test_a_source_route_does_not_keep_a_held_recipient_in_s7(house: House) -> None:
+    """Postfix tells us the path with its route and keeps it without: each would not know the other's."""
+    raw = unit_mail("c2")
+    assert from_unit(house, raw, "@a.example,@b.example:giulai@longan.edu.vn", VANTHU).startswith("250 ")
+    assert taken_apart(await_delivered(house, "c2")).rest == lf(raw)
+    settled(house)
+    assert delivered(house, "c2", "giulai") == []
+
+
+def test_mail_to_the_servers_own_name_is_judged_s28(house: House) -> None:
+    """$mydestination holds names that no policy lists; here they lead to the mailbox of vanthu."""
+    raw = b"X-Sending-Unit: so-gddt\r\n" + unit_mail("c3")
+    for domain in ("localhost", "mx.longan.edu.vn"):
+        assert from_unit(house, raw, f"vanthu@{domain}").startswith("250 ")
+    house.gate.await_true(lambda: len(delivered(house, "c3")) == 2, "c3 is not delivered twice")
+    for octets in delivered(house, "c3"):
+        assert values(octets, "X-Sending-Unit") == ["pgddt-ben-luc"]
+
+
+def test_what_postfix_would_not_show_us_it_refuses_s28(house: House) -> None:
+    """A value is shown up to its first NUL, and passed on whole: other readers would find a field behind it."""
+    raw = unit_mail("c4", more=b"X-Mailer: a\0X-Sending-Unit: so-gddt\r\n")
+    assert from_unit(house, raw).startswith("550 5.")
+    settled(house)
+    assert delivered(house, "c4") == []
 
 
 def test_an_alias_is_expanded_after_us(house: House) -> None:

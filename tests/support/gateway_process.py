@@ -129,14 +129,17 @@ class GatewayProcess:
 
     def workers(self) -> list[int]:
         """Those children that have the SMTP port open for listening."""
-        with_door = []
-        inodes = _listening(self.port)
+        return self.holders(_listening(self.port))
+
+    def holders(self, sockets: set[str]) -> list[int]:
+        """Those children that have one of the sockets open; names as /proc/PID/fd shows them."""
+        found = []
         for pid in self.children():
             with contextlib.suppress(OSError):
                 links = {os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir()}
-                if links & inodes:
-                    with_door.append(pid)
-        return with_door
+                if links & sockets:
+                    found.append(pid)
+        return found
 
 
 def _listening(port: int) -> set[str]:

@@ -3,7 +3,8 @@
 Rules that are not obvious, all Postfix's: lines end with LF, a CR before it is dropped, and both are written as CRLF.
 The header section ends at an empty line, or before the first line that is neither field nor continuation: an empty line
 is then put before it. White space before a colon is not shown to the milter but stays in the message. A value is shown
-up to its first NUL. Postfix's own Received field is not shown, counts for no CHGHEADER, and is left out here.
+up to its first NUL. Postfix's own Received field is not shown, counts for no CHGHEADER, and is left out here. A
+recipient is told as written, source route and all, and kept without the route.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 _FIELD = re.compile(rb"([^\x00-\x20\x7f-\xff:]+)[ \t]*:")
+_ROUTE = re.compile(r"@[^:]*:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,9 @@ class Verdict:
             return b"", ()
         received = Received.of(message)
         fields = [one.text for one in received.fields]
-        recipients = list(self.recipients)
+        recipients = [
+            _ROUTE.sub("", recipient, count=1) if recipient[:1] == "@" else recipient for recipient in self.recipients
+        ]
         for edit in self.edits:
             if edit.kind in ("+", "-"):
                 recipients = _with_recipient(recipients, edit)

@@ -8,11 +8,11 @@ import signal
 import socket
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 import yaml
@@ -27,6 +27,7 @@ from tests.support.milter_tap import Tap
 from tests.support.node import ROOT, policy_folder
 from tests.support.postfix import Postfix, free_port, unavailable
 
+_T = TypeVar("_T")
 DEPLOY = ROOT / "deploy"
 DNS_LINES = 'nameservers = ["{address}"]\ntimeout = {timeout}\nmax_ttl = 0\nnegative_ttl = 0\nerror_ttl = 0\n'
 
@@ -86,7 +87,17 @@ class MilterGateway(GatewayProcess):
         async def work(store: SqliteStore, _: Settings) -> bytes:
             return bytes(store.open_blob(entry["digest"]))
 
+        return self.in_store(work)
+
+    def in_store(self, work: Callable[[SqliteStore, Settings], Awaitable[_T]]) -> _T:
+        """Do something in the store, beside the running service."""
         return with_store(self.folder / "gateway.toml", work)
+
+    def workers(self) -> list[int]:
+        """Those children that listen at the milter door."""
+        rows = [line.split() for line in Path("/proc/net/unix").read_text().splitlines()[1:]]
+        listening = {f"socket:[{row[6]}]" for row in rows if row[7:] == [str(self.door)] and row[5] == "01"}
+        return self.holders(listening)
 
 
 def _lives(pid: int) -> bool:

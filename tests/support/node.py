@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import re
 import shutil
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -156,6 +156,10 @@ class SmtpClient(RawClient):
         replies = [await self.command(f"RCPT TO:<{recipient}>") for recipient in recipients]
         if not any(each.startswith("250") for each in replies):
             return replies[0]
+        return await self.content(message)
+
+    async def content(self, message: bytes) -> str:
+        """DATA and the message; the last reply."""
         reply = await self.command("DATA")
         if not reply.startswith("354"):
             return reply
@@ -203,13 +207,19 @@ async def gateway(
 
 @asynccontextmanager
 async def opened(
-    folder: Path, sink: Sink, dns: DnsServer, *, outbox: bool = True, **settings: Any
+    folder: Path,
+    sink: Sink,
+    dns: DnsServer,
+    *,
+    outbox: bool = True,
+    wake_outbox: Callable[[], None] | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Gateway]:
     """A gateway over a folder that has its policies already, and perhaps the state of an earlier one."""
     chosen = settings_of(folder, dns.address, **settings)
     reloader = Reloader(chosen.policies, chosen.state)
     await asyncio.to_thread(reloader.start)
-    async with open_node(chosen, reloader) as node:
+    async with open_node(chosen, reloader, wake_outbox) as node:
         await meet_routes(node)
         door = await open_door(node)
         milter = await open_milter(node, [listen(parse_listen("127.0.0.1:0"))])

@@ -57,7 +57,7 @@ class Service:
             return found()
 
     def port(self, door: str = "smtp") -> int:
-        return int(self.wait_for("starting")[0]["doors"][door][0].rstrip(")").split(", ")[1])
+        return int(self.wait_for("starting")[0]["doors"][door][0].rpartition(":")[2])
 
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port()), 20)

@@ -23,6 +23,7 @@ from gateway.endpoint.milter_dialogue import (
     Response,
     Stage,
 )
+from gateway.envelope.header import FIELDS_MAX, HEADER_MAX
 from gateway.envelope.reply import Reply
 
 REFUSAL = Reply(550, "5.7.1", "Not here")
@@ -399,8 +400,8 @@ def test_s28_a_field_that_would_not_be_one_field_makes_the_section_broken(name: 
 
 def test_s34_a_section_beyond_its_cap_is_broken_and_no_memory_is_kept() -> None:
     dialogue = brought_to("envelope")
-    field = packet("L", b"X\0" + b"x" * (1024 * 1024 - 3) + b"\0")
-    dialogue.receive(field)
+    field = packet("L", b"X\0" + b"x" * (HEADER_MAX // 2 - 8) + b"\0")
+    dialogue.receive(field + field)
     assert not dialogue.overflow
     for _ in range(3):
         dialogue.receive(field)
@@ -411,6 +412,17 @@ def test_s34_a_section_beyond_its_cap_is_broken_and_no_memory_is_kept() -> None:
     dialogue.refuse(REFUSAL)
     say(dialogue, "MRL")
     assert not dialogue.overflow
+
+
+def test_s13_a_section_of_too_many_fields_is_broken_and_none_is_kept() -> None:
+    """Half a million fields fit into a mebibyte or two, and each would cost forty octets more."""
+    dialogue = brought_to("envelope")
+    dialogue.receive(packet("L", b"X\0\0") * FIELDS_MAX)
+    assert not dialogue.overflow
+    dialogue.receive(packet("L", b"X\0\0") * FIELDS_MAX)
+    assert dialogue.overflow
+    assert dialogue._section._fields == []
+    assert dialogue.receive(VALID["N"]) == [Content(b"\r\n")]
 
 
 def test_the_body_after_a_broken_section_is_skipped_where_that_can_be_said() -> None:

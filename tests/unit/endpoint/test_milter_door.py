@@ -18,10 +18,10 @@ from typing import Any
 
 import pytest
 
-from gateway import maillog
+from gateway import maillog, metrics
 from gateway.endpoint import milter_connection
 from gateway.endpoint.milter_server import MilterDoor, serve_milter
-from gateway.envelope.reply import ACCEPTED, Reply
+from gateway.envelope.reply import ACCEPTED, ELSEWHERE, Reply
 from gateway.settings import MilterSettings, parse_listen
 from gateway.supervisor.sockets import listen
 from tests.support.mail_server import Answer, Verdict
@@ -211,7 +211,7 @@ async def test_a_large_message_is_on_disk_and_whole() -> None:
 
 
 async def test_a_header_section_that_nobody_can_read_is_refused() -> None:
-    """S-13: more than 2 MiB of it; nothing is believed of what came before."""
+    """S-13: more than we read of it; nothing is believed of what came before."""
     field = b"X-Dai: " + b"z" * 60_000 + b"\r\n"
     reception = FakeReception()
     async with opened(reception) as (_, address):
@@ -270,6 +270,21 @@ async def test_internal_clients_pass_unseen_and_others_do_not() -> None:
 
 
 # ---- what the mail server does not tell -------------------------------------------------------------------------------
+
+
+async def test_mail_for_domains_that_are_not_ours_is_counted_and_each_domain_told_once(log: io.BytesIO) -> None:
+    """A domain that was forgotten in own_domains passes unjudged: nothing else would show it."""
+    elsewhere = {"vanthu@dongtam.longan.edu.vn": ELSEWHERE, "vanthu@tanan.longan.edu.vn": ELSEWHERE}
+    before = metrics.child(metrics.milter_unseen, "elsewhere")._value.get()
+    async with opened(FakeReception(on_rcpt=dict(elsewhere))) as (_, address):
+        client = await host(address)
+        for _ in range(2):
+            assert told(await client.transact(MESSAGE, SENDER, list(elsewhere))).kind in ("continue", "accept")
+        assert told(await client.transact(MESSAGE, SENDER, [OFFICE, "vanthu@tanan.longan.edu.vn"])).kind == "continue"
+        domains = [event["domain"] for event in events(log, "not-our-domain")]
+    assert domains == ["dongtam.longan.edu.vn", "tanan.longan.edu.vn"]
+    assert "own_domains" in events(log, "not-our-domain")[0]["mend"]
+    assert metrics.child(metrics.milter_unseen, "elsewhere")._value.get() == before + 2, "the third was seen"
 
 
 async def test_a_missing_macro_is_named_with_the_setting_that_mends_it_and_once(log: io.BytesIO) -> None:

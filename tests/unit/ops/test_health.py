@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gateway.settings import Address, Settings
-from gateway.supervisor import Context, Health, health
+from gateway.supervisor import Bell, Context, Health, health
 from gateway.supervisor.board import Board
 from gateway.supervisor.health import Check, Readiness
 from gateway.supervisor.sockets import listen
@@ -179,7 +179,7 @@ async def test_a_client_that_does_not_read_is_cut(monkeypatch: pytest.MonkeyPatc
 
 def test_a_process_without_a_heartbeat_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     board = Board(3)
-    context = Context(settings=Settings(), slot=2, sockets={}, metrics_directory=tmp_path, board=board)
+    context = Context(settings=Settings(), slot=2, sockets={}, metrics_directory=tmp_path, board=board, bell=Bell())
     assert context.not_alive() == ""  # none has begun: the supervisor sees to that
     board.beat(0)
     board.beat(1)

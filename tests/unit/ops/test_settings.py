@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.settings import Address, DnsSettings, Settings, SettingsError, load_settings, parse_listen
+from gateway.settings import Address, DnsSettings, Settings, SettingsError, advice, load_settings, parse_listen
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -113,7 +113,7 @@ max_size = 1
         "gateway.toml:3: workers: value 'many': not a whole number; write digits only",
         "gateway.toml:4: statee: unknown key; did you mean state?",
         "gateway.toml:7: smtp.listen: value '127.0.0.1': not an address to listen at; write host:port, such as"
-        ' "127.0.0.1:2525" or "[::1]:2525"',
+        ' "127.0.0.1:2525" or "[::1]:2525", or "unix:/run/gateway/milter.sock"',
         "gateway.toml:8: smtp.proxy_from: value '192.0.2.1/24': an address inside a network; write \"192.0.2.0/24\" for"
         " all of it, or the address alone",
         "gateway.toml:9: smtp.max_size: value 'fifty': not a size; write octets, or a number with its unit such as"
@@ -171,6 +171,55 @@ def test_each_mistake_has_its_sentence(file: Callable[[str], Path], text: str, p
 )
 def test_any_set_of_doors_but_the_empty_one(file: Callable[[str], Path], doors: str) -> None:
     assert load_settings(file(doors), {}).milter.listen == ("127.0.0.1:0",)
+
+
+@pytest.mark.parametrize(
+    ("door", "problem"),
+    [
+        ("[militer]\nlisten = ['unix:/run/gateway/milter.sock']", "gateway.toml:3: militer: unknown key; did you mean"),
+        ("[milter]\nlistn = ['unix:/run/gateway/milter.sock']", "gateway.toml:4: milter.listn: unknown key; did you"),
+        ("[milter]\nlisten = 'unix:/run/gateway/milter.sock'", "gateway.toml:4: milter.listen: value 'unix:/run"),
+        (
+            "[milter]\nlisten = ['inet:8891@127.0.0.1']",
+            "gateway.toml:4: milter.listen: value 'inet:8891@127.0.0.1': not",
+        ),
+        (f"[milter]\nlisten = ['unix:/{'a' * 107}']", "gateway.toml:4: milter.listen: value 'unix:/a"),
+    ],
+)
+def test_a_door_that_is_misspelt_is_not_called_missing_too(
+    file: Callable[[str], Path], door: str, problem: str
+) -> None:
+    """One mistake, one sentence: what is asked to be mended is where the mistake is."""
+    [only] = problems(file(f"[smtp]\nlisten = []\n{door}\n"))
+    assert only.startswith(problem)
+
+
+@pytest.mark.parametrize(
+    ("milter", "words"),
+    [
+        ("listen = ['0.0.0.0:8891']", ["milter.listen: 0.0.0.0:8891 can be reached from other hosts"]),
+        ("listen = ['203.0.113.25:8891', '[::]:8891']", ["milter.listen: 203.0.113.25", "milter.listen: [::]:8891"]),
+        ("listen = [':8891']", ["milter.listen: :8891 can be reached from other hosts"]),
+        ("listen = ['mx.longan.edu.vn:8891']", ["milter.listen: mx.longan.edu.vn:8891 can be reached"]),
+        ("listen = ['127.0.0.1:8891', '[::1]:8891', 'localhost:8892', 'unix:/run/gateway/milter.sock']", []),
+        ("listen = ['127.0.0.1:8891']\nmax_size = '8 MiB'", ["milter.max_size: 8388608 octets are less than Postfix"]),
+        ("listen = ['127.0.0.1:8891']\nmax_size = '9 GiB'", ["milter.max_size: 9663676416 octets: mail is deferred"]),
+        ("listen = ['127.0.0.1:8891']\nmax_size = 10240000", []),
+        ("listen = ['127.0.0.1:8891']\ninternal = ['0.0.0.0/0', '10.0.0.0/8']", ["milter.internal: 0.0.0.0/0 holds"]),
+        ("max_size = '1 MiB'\ninternal = ['::/0']", []),  # there is no such door
+    ],
+)
+def test_dangerous_settings_of_the_milter_are_told(file: Callable[[str], Path], milter: str, words: list[str]) -> None:
+    """S-34: the milter's port is not for the public; mail of strangers does not pass unseen."""
+    found = advice(load_settings(file(f"[milter]\n{milter}\n"), {}))
+    assert len(found) == len(words)
+    for sentence, word in zip(found, words, strict=True):
+        assert sentence.startswith(word)
+
+
+@pytest.mark.parametrize("folder", ["postfix", "sendmail"])
+def test_the_shipped_settings_of_the_milter_need_no_advice(folder: str) -> None:
+    assert advice(load_settings(REPOSITORY / "deploy" / folder / "gateway.toml", {})) == []
 
 
 def test_a_file_in_another_encoding_is_told_by_line(tmp_path: Path) -> None:

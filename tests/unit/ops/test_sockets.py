@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import grp
 import os
 import socket
 import stat
@@ -10,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from gateway.settings import Address, HttpSettings, Settings, SmtpSettings
-from gateway.supervisor.sockets import CannotListen, close_unused, listen, open_sockets
+from gateway.supervisor import sockets
+from gateway.supervisor.sockets import CannotListen, close_unused, described, listen, open_sockets
 
 
 def settings(smtp: tuple[str, ...] = (), http: str = "") -> Settings:
@@ -67,13 +70,48 @@ def test_a_file_that_is_no_socket_is_not_removed(tmp_path: Path) -> None:
             Address("192.0.2.1", 2525),
             "192.0.2.1:2525: Cannot assign requested address; write an IP address of this server",
         ),
-        (Address(path="/nowhere/at/all/smtp.sock"), "unix:/nowhere/at/all/smtp.sock: No such file or directory"),
+        (
+            Address(path="/nowhere/at/all/smtp.sock"),
+            "unix:/nowhere/at/all/smtp.sock: No such file or directory; make the folder /nowhere/at/all, so that",
+        ),
+        (Address(path="/dev/null/smtp.sock"), "Not a directory; make the folder /dev/null, so that"),
         (Address("no-such-host.invalid", 25), "no-such-host.invalid:25: no such host"),
     ],
 )
 def test_what_cannot_be_listened_at_is_said_in_words(address: Address, words: str) -> None:
     with pytest.raises(CannotListen, match=words):
         listen(address)
+
+
+def test_a_socket_that_may_not_be_made_names_its_folder_and_no_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a user who may not write there; root, who runs tests, may write anywhere."""
+
+    def refused(_: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(sockets, "_unix", refused)
+    monkeypatch.setattr(sockets, "_tcp", refused)
+    with pytest.raises(CannotListen) as complaint:
+        listen(Address(path="/run/gateway/milter.sock"))
+    assert str(complaint.value) == (
+        "unix:/run/gateway/milter.sock: Permission denied; let the gateway's user write to the folder /run/gateway"
+    )
+    with pytest.raises(CannotListen, match="ports below 1024"):
+        listen(Address("127.0.0.1", 25))
+
+
+def test_where_the_doors_are_is_told_as_settings_write_it_and_who_may_open_them(tmp_path: Path) -> None:
+    """S-34: a socket of the wrong group is closed to the mail server; the log of the start shows which group it has."""
+    path = tmp_path / "milter.sock"
+    with listen(Address(path=str(path))) as unix, listen(Address("127.0.0.1")) as four, listen(Address("::1")) as six:
+        os.chown(path, -1, grp.getgrnam("mail").gr_gid)
+        assert described(unix) == f"unix:{path} (mode 0660, group mail)"
+        os.chown(path, -1, 54321)
+        assert described(unix) == f"unix:{path} (mode 0660, group 54321)"
+        assert described(four) == f"127.0.0.1:{four.getsockname()[1]}"
+        assert described(six) == f"[::1]:{six.getsockname()[1]}"
+        path.unlink()
+        assert described(unix) == f"unix:{path}"
 
 
 def test_a_refused_address_leaves_nothing_open() -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from gateway import intake, pipeline
+from gateway import intake, pipeline, planning
 from gateway.aside import FAULTS_MAX, REMEMBERED, Faults
 from gateway.quarantine.entry import State
 from tests.support.node import OFFICE, gateway, id_of
@@ -19,14 +20,17 @@ def broken(*_: object, **__: object) -> None:
     raise ZeroDivisionError("a secret of ours")
 
 
-@pytest.mark.parametrize("part", ["judge", "groups", "compile_record", "received_field"])
+@pytest.mark.parametrize(
+    ("module", "part"),
+    [(pipeline, "judge"), (planning, "groups"), (pipeline, "compile_record"), (planning, "received_field")],
+)
 async def test_r24_the_third_fault_sets_the_message_aside(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: ModuleType, part: str
 ) -> None:
     """R-24, F-37: 451 without internals, then held; nothing is relayed meanwhile, and other messages pass."""
     async with gateway(tmp_path) as gate:
         with monkeypatch.context() as patched:
-            patched.setattr(pipeline, part, broken)
+            patched.setattr(module, part, broken)
             replies = [await gate.send(RAW) for _ in range(FAULTS_MAX)]
         assert [reply[:3] for reply in replies] == ["451"] * (FAULTS_MAX - 1) + ["250"]
         assert not any("secret" in reply for reply in replies)

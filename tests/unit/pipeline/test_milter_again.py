@@ -13,7 +13,10 @@ import pytest
 import yaml
 
 from gateway.demo.dns import Script
+from gateway.envelope.reply import STORAGE_ERROR
+from gateway.ports import StoreError
 from gateway.quarantine.entry import State
+from gateway.store.sqlite import SqliteStore
 from tests.support.mail_server import Verdict
 from tests.support.node import OFFICE, Gateway, gateway
 
@@ -139,22 +142,92 @@ async def test_a_recipient_is_taken_off_by_the_letters_that_the_mail_server_know
     assert verdict.applied(REPORT)[1] == ("hieutruong@longan.edu.vn",)
 
 
-async def test_a_mail_server_that_left_before_the_verdict_gets_nothing_done(tmp_path: Path) -> None:
+async def test_a_held_recipient_is_taken_off_though_a_source_route_was_written_before_it(gate: Gateway) -> None:
+    """S-7: the mail server tells the path with its route and keeps it without, so the path as told names nobody."""
+    held = ("@a.example,@b.example:vanthu@longan.edu.vn", "@a.example:VanThu@longan.edu.vn")
+    for written in held:
+        assert (await send(gate, (written, "hieutruong@longan.edu.vn"))).applied(REPORT)[1] == (
+            "hieutruong@longan.edu.vn",
+        )
+    assert [str(entry.recipients[0].mailbox).lower() for entry in await gate.entries(State.HELD)] == [OFFICE]
+
+
+@pytest.mark.parametrize("domain", ["localhost", "localhost.longan.edu.vn", "mx.longan.edu.vn", "[192.0.2.25]", "MX"])
+async def test_a_recipient_at_the_mail_servers_own_name_is_judged(gate: Gateway, domain: str) -> None:
+    """S-28: the mailbox of vanthu@longan.edu.vn by another name, which no policy lists and a mail server delivers to."""
+    forged = b"X-Sending-Unit: so-gddt\r\n" + REPORT
+    verdict = await send(gate, (f"hieutruong@{domain}",), forged)
+    octets, left = verdict.applied(forged)
+    assert b"X-Sending-Unit: so-gddt" not in octets
+    assert left in ((), (f"hieutruong@{domain}",))
+    [record] = await gate.records()
+    assert record.recipients == (f"hieutruong@{domain.lower()}",)
+
+
+@pytest.mark.parametrize("recipients", [(OFFICE, EXAMS, "hieutruong@longan.edu.vn"), (OFFICE,)], ids=["mixed", "held"])
+@pytest.mark.parametrize("leave", ["lost", "abort", "quit"])
+async def test_a_mail_server_that_left_before_the_verdict_gets_nothing_done(
+    tmp_path: Path, leave: str, recipients: tuple[str, ...]
+) -> None:
     """R-2, R-9: it defers, so what was prepared is withdrawn and the message comes again as a new one."""
     slow = {"gmail.com": {"TXT": Script(records=[b"v=spf1 ip4:203.0.113.5 -all"], delay=0.5)}}
     async with gateway(tmp_path, zone=slow, overlay=MIXED) as gate:
         client = await gate.milter(helo="mail.gmail.com", address="203.0.113.5")
-        sending = asyncio.create_task(client.transact(REPORT, SENDER, (OFFICE, EXAMS, "hieutruong@longan.edu.vn")))
+        sending = asyncio.create_task(client.transact(REPORT, SENDER, recipients))
         async with asyncio.timeout(20):
             while not gate.dns.asked:
                 await asyncio.sleep(0.01)
             await asyncio.sleep(0.1)  # the rest of the message is on its way; DNS is still silent
-            client.writer.transport.abort()
+            {"lost": client.writer.transport.abort, "abort": client.abort, "quit": client.quit}[leave]()
+            if leave == "abort":
+                client.quit()
             with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
                 await sending
             while gate.milter_door.connections:
                 await asyncio.sleep(0.01)
         assert (await gate.counts(), await gate.records()) == ({}, [])
-        verdict = await send(gate, (OFFICE, EXAMS, "hieutruong@longan.edu.vn"))
-        assert verdict.applied(REPORT)[1] == ("hieutruong@longan.edu.vn",)
+        assert gate.sink.taken == []
+        verdict = await send(gate, recipients)
+        assert verdict.applied(REPORT)[1] == recipients[2:]
         assert len(await gate.records()) == 1
+
+
+async def test_the_order_of_the_recipients_changes_nothing(tmp_path: Path) -> None:
+    """R-23: the copy that was left to the mail server is left to it again, and not the other one, which is in the outbox."""
+    marked = {
+        "name": "marked",
+        "when": {"recipient": [OFFICE]},
+        "then": {"relay": {"redirect": ["luutru@longan.edu.vn"], "subject_prefix": "[Văn thư] "}},
+    }
+    async with gateway(tmp_path, zone=GMAIL, overlay={"rules_first": [marked]}) as gate:
+        recipients = (OFFICE, "hieutruong@longan.edu.vn")
+        first = await send(gate, recipients)
+        again = await send(gate, recipients[::-1])
+        assert again.applied(REPORT) == first.applied(REPORT)
+        await quiet(gate)
+        left = first.applied(REPORT)[1]
+        sent = [path for taken in gate.sink.taken for path in taken.rcpts]
+        wanted = {"luutru@longan.edu.vn", "hieutruong@longan.edu.vn"} - set(left)
+        assert sent == [f"RCPT TO:<{path}>" for path in wanted]
+        assert len(await gate.records()) == 1
+
+
+async def test_nothing_is_left_to_the_mail_server_that_is_not_written_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R-1, R-2, R-23: neither database nor spill file takes the record. Nothing has left us yet, so all of it is deferred."""
+    settle = SqliteStore.settle
+
+    async def fail(self: SqliteStore, settlement: object) -> str:
+        raise StoreError("disk full", STORAGE_ERROR)
+
+    async with gateway(tmp_path, zone=GMAIL, overlay=MIXED) as gate:
+        monkeypatch.setattr(SqliteStore, "settle", fail)
+        recipients = (OFFICE, EXAMS, "hieutruong@longan.edu.vn")
+        verdict = await send(gate, recipients)
+        assert verdict.answer is not None
+        assert (verdict.answer.kind, verdict.answer.text[:9]) == ("replycode", "452 4.3.1")
+        assert (await gate.counts(), await gate.entries()) == ({}, [])
+        monkeypatch.setattr(SqliteStore, "settle", settle)
+        assert (await send(gate, recipients)).applied(REPORT)[1] == ("hieutruong@longan.edu.vn",)
+        assert await quiet(gate) == {"entries held": 1, "outbox sent": 2}
