@@ -32,7 +32,8 @@ from gateway.endpoint.transactions import report_fault
 
 NEGOTIATION_SECONDS: Final = 10.0  # within which a mail server says that it is one
 PROGRESS_SECONDS: Final = 5.0  # between two signs of life while a message is judged; Postfix waits 300 s for each
-WAITING_MAX: Final = 1000  # events that a mail server may send ahead of our answers
+AHEAD_MAX: Final = 16  # events that wait while we are at work; a chunk of the body each, so no more is read meanwhile
+WAITING_MAX: Final = 1000  # events that a mail server may send ahead of our answers, in what was read at once
 
 
 class MilterConnection(asyncio.Protocol):
@@ -77,7 +78,10 @@ class MilterConnection(asyncio.Protocol):
         self._events.extend(events)
         if len(self._events) > WAITING_MAX:
             return self._part("does not wait for answers")
-        return self._pump()
+        self._pump()
+        if len(self._events) > AHEAD_MAX and self._transport and not self._transport.is_closing():
+            self._transport.pause_reading()
+        return None
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._timer:
@@ -187,6 +191,8 @@ class MilterConnection(asyncio.Protocol):
             report_fault(error, secrets.token_hex(6), "milter")
             if self._transport:
                 self._transport.abort()
+        if self._transport and not self._transport.is_closing():
+            self._transport.resume_reading()
         self._pump()
 
     def _forget(self) -> None:

@@ -140,6 +140,8 @@ def _names(head: str | None, ours: str) -> bool:
     if head is None:
         return True
     head = unicodedata.normalize("NFKC", head).partition(";")[0]  # some letters become a semicolon only now
+    if len(head) > HEAD_MAX:  # and some become eighteen
+        return True
     words = {_spelling(word) for word in re.split(r"[\s/,:]+", head) if word}
     joined = _spelling(re.sub(r"\s+", "", head))
     rest = joined.removeprefix(ours)

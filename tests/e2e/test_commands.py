@@ -56,6 +56,18 @@ def test_check_names_every_problem_with_its_place(folder: GatewayProcess) -> Non
     assert "chưa dùng được" in folder.command("check", "--lang", "vi").stdout
 
 
+def test_check_warns_of_a_milter_that_others_can_reach(folder: GatewayProcess) -> None:
+    """S-34: told, with what to write instead, and refused by nobody: a firewall may stand before it."""
+    with (folder.folder / "gateway.toml").open("a") as file:
+        file.write('[milter]\nlisten = ["0.0.0.0:8891"]\n')
+    done = folder.command("check")
+    assert done.returncode == 0
+    assert done.stderr.startswith("milter.listen: 0.0.0.0:8891 can be reached from other hosts")
+    assert "1 warning" in done.stdout
+    [told] = json.loads(folder.command("check", "--json").stdout)["advice"]
+    assert told == done.stderr.rstrip()
+
+
 def test_run_refuses_broken_policies_without_a_generation(folder: GatewayProcess) -> None:
     """F-35: nothing to start with: exit 78, so that systemd does not try again."""
     (folder.folder / "policies" / "policy.yaml").write_text("rules: [")

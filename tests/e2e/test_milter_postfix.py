@@ -235,7 +235,6 @@ def test_free_mail_is_held_answered_and_released_past_the_milter(house: House) -
     [entry] = [entry for entry in house.gate.entries() if entry["recipients"] == [VANTHU]]
     assert entry["reason"] == "free-provider"
     assert house.gate.held(entry) == raw
-    house.gate.restart()
     [notice] = house.postfix.wait(1, "nguyenthilan", "gmail.com")
     assert b"1077" in notice
     assert values(notice, "Auto-Submitted")[0].startswith("auto-replied")
@@ -339,7 +338,6 @@ def test_another_route_is_served_from_our_outbox(house: House) -> None:
     raw = unit_mail("c6")
     assert from_unit(house, raw, "luutru@longan.edu.vn", VANTHU).startswith("250 ")
     await_delivered(house, "c6")
-    house.gate.restart()
     filed = house.gate.folder / "var" / "kho" / "new"
     house.gate.await_true(lambda: filed.is_dir() and list(filed.iterdir()), "nothing is filed")
     [file] = filed.iterdir()

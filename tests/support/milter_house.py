@@ -73,7 +73,7 @@ class MilterGateway(GatewayProcess):
             time.sleep(0.01)
 
     def restart(self) -> None:
-        """Stop and start as an operator does. It also makes it look at its outbox at once, else every quarter of a minute."""
+        """Stop and start as an operator does. Rows of the outbox that wait for their next attempt go on waiting."""
         self.stop()
         self.start()
 

@@ -201,6 +201,18 @@ async def test_a_message_over_the_limit_is_refused_and_not_kept() -> None:
         assert told(verdict).kind == "discard"
 
 
+async def test_what_the_door_itself_refuses_is_found_in_both_logs_by_one_name(log: io.BytesIO) -> None:
+    """The mail server's own log has only its queue id: too large, and a fault."""
+    reception = FakeReception(on_data=ValueError("x"))
+    async with opened(reception, max_size=64 * 1024) as (_, address):
+        client = await host(address)
+        await client.transact(MESSAGE + b"x" * 76 * 1024 + b"\r\n", SENDER, [OFFICE], queue_id="4c8ZqW2Jz9aa")
+        await client.transact(MESSAGE, SENDER, [OFFICE], queue_id="4c8ZqW2Jz9bb")
+    assert [event["queue_id"] for event in events(log, "refused")] == ["4c8ZqW2Jz9aa"]
+    assert [event["queue_id"] for event in events(log, "fault")] == ["4c8ZqW2Jz9bb"]
+    assert [event["queue_id"] for event in events(log, "deferred")] == ["4c8ZqW2Jz9bb"]
+
+
 async def test_a_large_message_is_on_disk_and_whole() -> None:
     reception = FakeReception()
     big = MESSAGE + b"".join(b"%07d " % number + b"y" * 66 + b"\r\n" for number in range(40_000))

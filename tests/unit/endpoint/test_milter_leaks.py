@@ -227,14 +227,10 @@ async def test_what_comes_while_we_are_at_work_is_not_kept_without_measure() -> 
         await client._step(b"N")
         client._flush()
         client.send(CHUNK * 200)
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.3):
-                await client.writer.drain()
-                while client.writer.transport.get_write_buffer_size():
-                    await asyncio.sleep(0.01)
+        await until(lambda: connection._transport is not None and not connection._transport.is_reading())
         kept = sum(len(event.octets) for event in connection._events if isinstance(event, Content))
         assert kept < 4 * 1024 * 1024
         go.set()
         client._put(b"E")
-        assert (await client.answer([])).kind == "replycode", "no recipient was named"
+        assert (await client.answer([])).kind == "continue", "nobody of ours was named"
         await client.close()

@@ -192,6 +192,12 @@ def test_s15_a_head_of_thousands_of_words_is_taken_for_a_claim() -> None:
     assert len(forged(Message(line + RAW), ID)) == 1
 
 
+def test_s15_letters_that_grow_when_they_are_normalised_are_taken_for_a_claim() -> None:
+    """Eighteen for one, in a thousand fields: a second of work in which nobody else is served."""
+    line = b"Authentication-Results: " + "\ufdfa".encode() * 60 + b"; dkim=pass\r\n"
+    assert len(forged(Message(line + RAW), ID)) == 1
+
+
 @pytest.mark.parametrize("value", [b"; dmarc=pass", b" ; dmarc=pass", b" (x); dmarc=pass", b' ""; dmarc=pass', b""])
 def test_s27_a_field_that_names_no_server_does_not_stay(value: bytes) -> None:
     """RFC 8601 §2.2 asks for an authserv-id; a lenient reader may take a field without one for its own."""

@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-import re
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gateway.quarantine.entry import Entry
-from gateway.register.record import Record
 from tests.support.corpus import CorpusCase, cases
+from tests.support.doors import ID, WHEN, comparable, same, settled
 from tests.support.mail_server import Verdict
 from tests.support.node import Gateway, gateway
 from tests.support.sink import Taken
 
 CASES = cases()
-WHEN = datetime(2019, 5, 2, tzinfo=UTC)
-_ID = re.compile(rb"[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}")
 # Postfix does not tell a milter of white space before a colon, so the message is well-formed to us, not malformed and
 # held as at the SMTP door; what is forged goes all the same.
 WELL_FORMED_TO_A_MILTER = "31-forged-tags-malformed"
-
-
-def same(record: Record) -> Record:
-    """The record less what differs from one sending to the next: id, time, what the next server said.
-
-    A second route is live through SMTP where it is the only one, and the outbox's where a mail server relays.
-    """
-    fates = tuple((recipient, "relayed" if verb == "queued" else verb, rule) for recipient, verb, rule in record.fates)
-    return replace(record, id="", received_at=WHEN, reply="", fates=fates)
 
 
 def held(entry: Entry) -> Entry:
@@ -75,19 +61,9 @@ async def test_case_is_the_same_through_both_doors(case: CorpusCase, tmp_path: P
     code = verdict.answer.code
     assert code == int(reply[:3])
     if code != 250:
-        assert _ID.sub(b"", verdict.answer.text.encode()) == _ID.sub(b"", reply.encode())
+        assert ID.sub(b"", verdict.answer.text.encode()) == ID.sub(b"", reply.encode())
     octets, recipients = verdict.applied(case.message)
     check_passed(case, passed, sent, octets, recipients)
-
-
-async def settled(gate: Gateway) -> list[Taken]:
-    """What the receiving server has got, when the outbox has nothing left to send."""
-    for _ in range(200):
-        counts = await gate.counts()
-        if not any(counts.get(f"outbox {state}") for state in ("due", "leased", "waiting")):
-            break
-        await asyncio.sleep(0.01)
-    return gate.sink.taken
 
 
 def check_passed(
@@ -115,11 +91,3 @@ async def test_forged_field_with_a_blank_before_its_colon_is_removed(tmp_path: P
     assert [verb for _, verb, _ in record.fates] == ["relayed"]
     assert octets.lower().count(b"x-sending-unit") == 0
     assert octets.count(b"gia-mao") == case.message.count(b"gia-mao") - 2
-
-
-def comparable(content: bytes) -> bytes:
-    """The octets less our Received field, which the mail server writes itself, and with one id."""
-    header, blank, body = content.partition(b"\r\n\r\n")
-    fields = re.split(rb"\r\n(?![ \t])", header)
-    kept = [field for field in fields if not (field.startswith(b"Received:") and b"by mx.longan.edu.vn" in field)]
-    return _ID.sub(b"ID", b"\r\n".join(kept)) + blank + body
