@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections import OrderedDict
 from datetime import timedelta
 
-from gateway import maillog, metrics
+from gateway import again, maillog, metrics
 from gateway.envelope.reply import ACCEPTED, Reply
 from gateway.identity.identity import Level, Provider
 from gateway.pipeline import Passage, World
-from gateway.ports import Settlement
 from gateway.quarantine.entry import Entry, State
 from gateway.register.record import Record
 
@@ -39,9 +38,13 @@ class Faults:
 async def set_aside(world: World, passage: Passage) -> Reply:
     """Hold the octets for all recipients, with nothing read from them. Raises StoreError."""
     transaction = passage.transaction
+    key = again.key_of(passage.key, ()) if passage.host else b""
+    if key and world.store.done_as(key):
+        return ACCEPTED
+    await world.store.withdraw(transaction.id)  # what was prepared before the fault
     await world.store.prepare(transaction.message, _entry(passage), ())
     record = _record(passage)
-    await world.store.settle(Settlement(record=record))
+    await world.store.settle(again.settlement(record, None, key))
     for recipient, _, _ in record.fates:
         metrics.fates.labels("held").inc()
         maillog.fate("held", transaction.id, recipient=recipient, reason=REASON, client=record.client_address)

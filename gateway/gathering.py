@@ -15,7 +15,9 @@ from gateway.ports import Resolver
 
 ROUNDS_MAX = 24  # of DNS questions for one message: SPF includes follow one another
 EVIDENCE_SECONDS = 30.0  # safety R-10
-THREAD_ABOVE = 512 * 1024  # octets from which work on a message leaves the event loop (safety F-38)
+# Octets from which work on a message leaves the event loop (safety F-38). Below it a message takes milliseconds, and the
+# threads would share the interpreter in slices of five (sys.getswitchinterval) with more work for all.
+THREAD_ABOVE = 1024 * 1024
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")

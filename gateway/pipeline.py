@@ -31,7 +31,6 @@ from gateway.ports import (
     OutgoingKind,
     Resolver,
     Session,
-    Settlement,
     Store,
     StoreError,
 )
@@ -214,7 +213,7 @@ async def _settle(
     record = replace(record, fates=told, reply=str(delivery.reply) if relayed else "")
     try:
         with metrics.store_seconds.time():
-            outcome = await world.store.settle(_settlement(record, notice, key))
+            outcome = await world.store.settle(again.settlement(record, notice, key))
         if outcome == "spilled":
             metrics.spilled.inc()
     except StoreError as error:
@@ -233,11 +232,6 @@ async def _settle(
     if notice or queued:
         world.wake_outbox()
     return delivery.reply
-
-
-def _settlement(record: Record, notice: Notice | None, key: bytes) -> Settlement:
-    until = record.received_at + again.REMEMBERED_FOR if key else None
-    return Settlement(record=record, notices=(notice,) if notice else (), key=key, key_until=until)
 
 
 def _outgoing(world: World, passage: Passage, group: Group, path: ForwardPath) -> Outgoing:

@@ -45,6 +45,10 @@ class Pattern:
             return self.domain
         return f"*.{self.domain}" if self.kind is Kind.SUBDOMAINS else f"{self.local_part}@{self.domain}"
 
+    def __str__(self) -> str:
+        """The pattern in the spelling that parse_pattern() reads: a quoted local-part keeps its quotes."""
+        return str(Mailbox(self.local_part, self.domain)) if self.local_part else self.key
+
     def matches(self, mailbox: Mailbox) -> bool:
         if self.kind is Kind.SUBDOMAINS:
             return mailbox.domain.endswith("." + self.domain)

@@ -45,7 +45,7 @@ def read_author_domain(value: object) -> str:
 def read_address_pattern(value: object) -> str:
     """vanthu@longan.edu.vn, *.phong@longan.edu.vn, longan.edu.vn or *.longan.edu.vn; in canonical spelling."""
     try:
-        return parse_pattern(text_of(value)).key
+        return str(parse_pattern(text_of(value)))
     except AddressError as error:
         raise wrong(
             f"not an address, pattern or domain: {error}", "không phải địa chỉ, mẫu địa chỉ hoặc tên miền"

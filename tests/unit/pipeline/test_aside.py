@@ -58,6 +58,38 @@ async def test_a_message_set_aside_can_be_released_as_it_came(tmp_path: Path, mo
     assert taken.rcpts == [f"RCPT TO:<{OFFICE}>"]
 
 
+HOLD_FOR_ALL = {
+    "name": "under-test",
+    "when": {"recipient": [OFFICE]},
+    "then": {"hold": {"reason": "x", "retain": "9d"}},
+}
+
+
+async def test_a_fault_after_the_copy_was_made_sets_the_message_aside_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R-24: the entry that was prepared before the fault must not stand in the way of the one that is set aside."""
+    async with gateway(tmp_path, overlay={"rules_first": [HOLD_FOR_ALL]}) as gate:
+        monkeypatch.setattr(pipeline, "_relay", broken)
+        replies = [await gate.send(RAW) for _ in range(FAULTS_MAX)]
+        assert replies[-1].startswith("250"), replies
+        (entry,) = await gate.entries(State.HELD)
+        assert entry.reason == "unreadable"
+
+
+async def test_r23_a_mail_server_that_brings_it_again_finds_it_set_aside_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with gateway(tmp_path) as gate:
+        monkeypatch.setattr(pipeline, "judge", broken)
+        client = await gate.milter()
+        verdicts = [await client.transact(RAW, "a@example.org", (OFFICE,)) for _ in range(FAULTS_MAX + 2)]
+        kinds = [verdict.answer.kind for verdict in verdicts if verdict.answer]
+        assert kinds == ["replycode"] * (FAULTS_MAX - 1) + ["discard"] * 3
+        assert len(await gate.records()) == 1
+        assert len(await gate.entries()) == 1
+
+
 async def test_setting_aside_that_fails_is_451(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with gateway(tmp_path) as gate:
         with monkeypatch.context() as patched:

@@ -59,6 +59,11 @@ def answer(when: str, **given: Any) -> bool | None:
         ("recipient: vanthu@longan.edu.vn", {"to": "VanThu@LongAn.edu.vn"}, True),
         ("recipient: '*.phong@longan.edu.vn'", {"to": "khtc.phong@longan.edu.vn"}, True),
         ("recipient: '*.phong@longan.edu.vn'", {"to": "phong@longan.edu.vn"}, False),
+        (
+            "recipient: '\"giu lai\"@longan.edu.vn'",
+            {"to": '"giu lai"@longan.edu.vn'},
+            True,
+        ),  # a quoted local-part keeps its quotes
         ("recipient: longan.edu.vn", {}, True),
         ("submission: administrative", {"administrative": True}, True),
         ("submission: administrative", {}, False),
