@@ -11,6 +11,8 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import suppress
 
+import pybase64
+
 from gateway.envelope.message import Octets
 
 CHUNK = 64 * 1024  # octets read at a time: they stay in the processor's cache
@@ -54,7 +56,7 @@ def _base64(pieces: Iterator[bytes]) -> Iterator[bytes]:
     for piece in pieces:
         if not rest and b"=" not in piece:
             with suppress(binascii.Error):  # letters that are no multiple of four: the general way has a rest
-                yield binascii.a2b_base64(piece)
+                yield pybase64.b64decode(piece)
                 continue
         letters = rest + piece.translate(None, _NOT_BASE64)
         if (padding := letters.find(b"=")) >= 0:

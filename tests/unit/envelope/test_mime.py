@@ -1,11 +1,15 @@
 """Attachments: names, sizes, digests, and the bounds (RFC 2045, 2046, 2231; safety S-14, S-15)."""
 
 import base64
+import binascii
 import contextlib
 import hashlib
 import mmap
+import random
 import tempfile
+from collections.abc import Callable
 
+import pybase64
 import pytest
 
 from gateway.envelope import content
@@ -232,3 +236,21 @@ def test_an_attached_message_ends_where_the_outer_boundary_stands_though_its_own
         ("application/pdf", sha256(b"in")),
         ("application/pdf", sha256(b"after")),
     ]
+
+
+def test_the_fast_decoder_of_base64_reads_as_the_tolerant_one() -> None:
+    """Letters that are missing, too many, or of another alphabet: the digest must not depend on who decoded."""
+    rng = random.Random(6)
+    letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+
+    def read(decode: Callable[[bytes], bytes], octets: bytes) -> bytes | str:
+        try:
+            return decode(octets)
+        except binascii.Error:
+            return "refused"
+
+    for _ in range(5_000):
+        octets = bytearray(rng.choices(letters, k=rng.choice((0, 1, 2, 3, 4, 5, 76, 77, 300))))
+        for _ in range(rng.choice((0, 0, 1, 2, 5))):
+            octets.insert(rng.randrange(len(octets) + 1), rng.choice(b"\r\n \0\xff-_\t@!"))
+        assert read(pybase64.b64decode, bytes(octets)) == read(binascii.a2b_base64, bytes(octets)), bytes(octets)
