@@ -204,8 +204,9 @@ class OutboxStore(Protocol):
     async def lease(self, limit: int, now: datetime, lease_until: datetime) -> list[Leased]:
         """Take up to `limit` rows that are due, oldest first; no other worker or node gets them before `lease_until`.
 
-        A lease that ran out means that a sender died with the row in hand, and nobody knows how far it came: a RELAY is
-        due again, a NOTICE becomes abandoned and a RELEASE unknown (at least, at most, exactly once).
+        A lease that ran out, or whose process has ended, means that a sender died with the row in hand, and nobody
+        knows how far it came: a RELAY is due again, a NOTICE becomes abandoned and a RELEASE unknown (at least, at most,
+        exactly once).
         """
 
     async def settle_outgoing(

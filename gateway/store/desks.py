@@ -108,8 +108,10 @@ class OutboxDesk:
     _core: Core
 
     async def lease(self, limit: int, now: datetime, lease_until: datetime) -> list[Leased]:
-        """Take up to `limit` rows that are due, oldest first; leases that ran out end first."""
-        return await self._core.write(lambda connection: outbox.lease(connection, limit, now, lease_until))
+        """Take up to `limit` rows that are due, oldest first; leases that ran out, or whose sender has died, end first."""
+        return await self._core.write(
+            lambda connection: outbox.lease(connection, limit, now, lease_until, self._core.owner)
+        )
 
     async def settle_outgoing(
         self,

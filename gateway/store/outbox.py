@@ -12,6 +12,7 @@ from gateway.quarantine.entry import State
 from gateway.store import window
 from gateway.store.audit import SYSTEM, note_act
 from gateway.store.codec import clean, micros, moment, outgoing
+from gateway.store.owner import Owner
 from gateway.store.schema import OutState, entries, outbox
 from gateway.store.undelivered import hold_undelivered
 
@@ -43,9 +44,9 @@ _ENTRY_AFTER: Final = {
 _FINAL: Final = (OutState.SENT, OutState.FAILED, OutState.ABANDONED)
 
 
-def lease(connection: Connection, limit: int, now: datetime, lease_until: datetime) -> list[Leased]:
-    """End leases that ran out, then take what is due, oldest first."""
-    _end_leases(connection, now)
+def lease(connection: Connection, limit: int, now: datetime, lease_until: datetime, owner: Owner) -> list[Leased]:
+    """End leases that ran out or whose sender has died, then take what is due, oldest first."""
+    _end_leases(connection, now, owner)
     query = (
         select(outbox)
         .where(outbox.c.state == OutState.DUE.value, outbox.c.next_attempt <= micros(now))
@@ -59,7 +60,12 @@ def lease(connection: Connection, limit: int, now: datetime, lease_until: dateti
         moved = connection.execute(
             update(outbox)
             .where(outbox.c.id == row.id, outbox.c.state == OutState.DUE.value)
-            .values(state=OutState.LEASED.value, lease_until=micros(lease_until), attempts=row.attempts + 1)
+            .values(
+                state=OutState.LEASED.value,
+                lease_until=micros(lease_until),
+                attempts=row.attempts + 1,
+                owner=owner.name,
+            )
         )
         if moved.rowcount:
             taken.append(Leased(outgoing(row.plain, row.content), row.attempts, moment(row.first_due)))
@@ -91,13 +97,12 @@ def settle(
     return str(row.digest) if state in _FINAL else ""
 
 
-def _end_leases(connection: Connection, now: datetime) -> None:
-    ended = connection.execute(
-        select(outbox.c.id, outbox.c.kind, outbox.c.cause).where(
-            outbox.c.state == OutState.LEASED.value, outbox.c.lease_until <= micros(now)
-        )
-    ).all()
-    for row in ended:
+def _end_leases(connection: Connection, now: datetime, owner: Owner) -> None:
+    columns = (outbox.c.id, outbox.c.kind, outbox.c.cause, outbox.c.owner, outbox.c.lease_until)
+    leased = connection.execute(select(*columns).where(outbox.c.state == OutState.LEASED.value)).all()
+    for row in leased:
+        if row.lease_until > micros(now) and not owner.is_dead(row.owner):
+            continue
         state = ENDED[OutgoingKind(row.kind)]
         values: dict[str, object] = {"state": state.value, "lease_until": 0, "reply": LEASE_ENDED}
         if state in _FINAL:

@@ -96,7 +96,9 @@ outbox = Table(
     Column("kind", String, nullable=False),
     Column("state", String, nullable=False),
     Column("cause", String, nullable=False),
-    Column("owner", String, nullable=False),  # the process whose transaction it is, while waiting
+    Column(
+        "owner", String, nullable=False
+    ),  # the process whose transaction it is, while waiting; the sender, while leased
     Column("target", String, nullable=False),  # whom a notice answers; "" for others
     Column("digest", String, nullable=False),
     Column("attempts", Integer, nullable=False),

@@ -45,6 +45,21 @@ async def test_two_senders_never_get_the_same_row(open_store):
     assert sorted(ids) == sorted(row.id for row in rows)
 
 
+async def test_F40_what_a_dead_sender_had_in_hand_does_not_wait_for_its_lease(open_store):
+    """A relay is sent again at once, a notice never, and a release waits for a person; the living keep theirs."""
+    dying, living, next_one = open_store(), open_store(), open_store()
+    [relay] = await put(dying, OutgoingKind.RELAY)
+    await send_notice(dying)
+    assert len(await leased(dying)) == 2
+    [other] = await put(living, OutgoingKind.RELAY)
+    assert [row.outgoing.id for row in await leased(living)] == [other.id]
+    assert await leased(next_one) == []
+    dying._core.owner._path.unlink()  # as the sweep does with the lock that the kernel dropped
+    assert [row.outgoing.id for row in await leased(next_one)] == [relay.id]
+    counts = {name: number for name, number in (await next_one.counts()).items() if number}
+    assert counts == {"outbox leased": 2, "outbox abandoned": 1}
+
+
 async def test_retry_is_due_at_its_time_and_counts_attempts(store):
     [row] = await put(store, OutgoingKind.RELAY)
     await leased(store)
