@@ -20,6 +20,8 @@ class Bell:
 
     def ring(self) -> None:
         """Never waits and never raises: who does not hear it finds the row at the next look."""
+        if self._descriptor < 0:
+            return
         with contextlib.suppress(OSError):
             os.eventfd_write(self._descriptor, 1)
 
@@ -34,7 +36,9 @@ class Bell:
             loop.remove_reader(self._descriptor)
 
     def close(self) -> None:
-        os.close(self._descriptor)
+        """From now on it rings nowhere: the descriptor's number may become another file's."""
+        descriptor, self._descriptor = self._descriptor, -1
+        os.close(descriptor)
 
     def _heard(self, heard: Callable[[], object]) -> None:
         with contextlib.suppress(BlockingIOError):

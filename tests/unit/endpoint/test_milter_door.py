@@ -10,7 +10,7 @@ import os
 import socket
 import stat
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from ipaddress import ip_address
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from gateway import maillog, metrics
+from gateway import metrics
 from gateway.endpoint import milter_connection
 from gateway.endpoint.milter_server import MilterDoor, serve_milter
 from gateway.envelope.reply import ACCEPTED, ELSEWHERE, Reply
@@ -64,14 +64,6 @@ def told(verdict: Verdict) -> Answer:
     """The final answer."""
     assert verdict.answer is not None
     return verdict.answer
-
-
-@pytest.fixture
-def log() -> Iterator[io.BytesIO]:
-    stream = io.BytesIO()
-    maillog.write_to(stream)
-    yield stream
-    maillog.write_to(None)
 
 
 def events(log: io.BytesIO, name: str) -> list[dict[str, Any]]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
 
 import pytest
 
-from gateway import maillog, metrics
+from gateway import metrics
 from gateway.endpoint import smtp_receiving
 from gateway.endpoint.smtp_data import Body
 from gateway.envelope.reply import Reply
@@ -16,14 +15,6 @@ from tests.support.dialogue import open_door
 from tests.support.reception import FakeIntake, FakeReception
 
 BROKEN = RuntimeError("secret /etc/gateway/key")
-
-
-@pytest.fixture
-def log() -> Iterator[io.BytesIO]:
-    stream = io.BytesIO()
-    maillog.write_to(stream)
-    yield stream
-    maillog.write_to(None)
 
 
 def entries(log: io.BytesIO, event: str) -> list[dict[str, str]]:
