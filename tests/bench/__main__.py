@@ -23,8 +23,9 @@ from typing import Any
 from gateway.demo.dns import DnsServer
 from tests.bench import generator, milter_generator
 from tests.bench.generator import Job, Load
-from tests.bench.running import configure, cpu_seconds, free_port, process
+from tests.bench.running import configure, cpu_seconds, process
 from tests.bench.workload import SIZES, jobs, zone
+from tests.support.ports import free_port
 from tests.support.signing import rsa_key
 
 

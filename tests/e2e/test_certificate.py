@@ -12,7 +12,7 @@ from cryptography.x509.oid import NameOID
 
 from tests.support.certificates import write_certificate
 from tests.support.gateway_process import GatewayProcess, prepared
-from tests.support.postfix import free_port
+from tests.support.ports import free_port
 
 
 def shown(gate: GatewayProcess) -> str:

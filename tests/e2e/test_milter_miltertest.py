@@ -13,7 +13,7 @@ import pytest
 from tests.support.dns_thread import dns_thread
 from tests.support.milter_house import MilterGateway, prepared_milter
 from tests.support.milter_mail import ZONE
-from tests.support.postfix import free_port
+from tests.support.ports import free_port
 
 pytestmark = [pytest.mark.postfix]
 

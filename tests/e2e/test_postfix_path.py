@@ -14,6 +14,7 @@ import pytest
 
 from tests.support.gateway_process import GatewayProcess, running_gateway
 from tests.support.nsd import nsd
+from tests.support.ports import free_port
 from tests.support.postfix import Postfix, running_postfix
 from tests.support.signing import rsa_key, sign
 
@@ -133,15 +134,14 @@ def test_held_mail_is_released_once_with_the_same_octets(path: Path3) -> None:
 def test_postfix_retries_after_our_451(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """F-18, F-19: DNS is down, so an official domain's mail is deferred; when it is up again the retry is delivered."""
     with socket.socket(type=socket.SOCK_DGRAM) as silent:
-        silent.bind(("127.0.0.1", 0))
-        nameserver = f"127.0.0.1:{silent.getsockname()[1]}"
-        with path_of_mail(_made(tmp_path / "g"), nameserver) as path:
+        silent.bind(("127.0.0.1", port := free_port()))
+        with path_of_mail(_made(tmp_path / "g"), f"127.0.0.1:{port}") as path:
             raw = signed(message("<pgdbenluc@longan.edu.vn>", "Ke hoach", 3))
             path.client.inject("pgdbenluc@longan.edu.vn", ["vanthu@longan.edu.vn"], raw)
             path.gate.await_true(lambda: path.gate.events("deferred"), "not deferred")
             assert path.server.messages() == []
             silent.close()
-            monkeypatch.setattr("tests.support.nsd.free_port", lambda: int(nameserver.rpartition(":")[2]))
+            monkeypatch.setattr("tests.support.nsd.free_port", lambda: port)
             with nsd(ZONE, _made(tmp_path / "dns")):
                 [delivered] = path.server.wait(1)
                 assert field(delivered, "X-Sending-Unit") == "pgddt-ben-luc"

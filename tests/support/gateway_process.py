@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from tests.support.node import ROOT, policy_folder
-from tests.support.postfix import free_port
+from tests.support.ports import free_port
 
 PATIENCE = 30.0  # seconds; only for a test that would hang otherwise
 SETTINGS = """\

@@ -25,7 +25,8 @@ from tests.support.dns_thread import dns_thread
 from tests.support.gateway_process import PATIENCE, GatewayProcess
 from tests.support.milter_tap import Tap
 from tests.support.node import ROOT, policy_folder
-from tests.support.postfix import Postfix, free_port, unavailable
+from tests.support.ports import free_port
+from tests.support.postfix import Postfix, unavailable
 
 _T = TypeVar("_T")
 DEPLOY = ROOT / "deploy"

@@ -4,7 +4,6 @@ data as the scriptable server. Tests that use them are marked `dns`."""
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ import dns.query
 import pytest
 
 from gateway.demo.dns import Script, ZoneData, presentation
+from tests.support.ports import free_port
 
 
 def find(program: str) -> str:
@@ -40,15 +40,6 @@ def zone_file(zone: ZoneData) -> str:
             script = entry if isinstance(entry, Script) else Script(records=entry)
             lines += [f"{name}. {script.ttl} IN {kind} {presentation(kind, record)}" for record in script.records]
     return "\n".join(lines) + "\n"
-
-
-def free_port() -> int:
-    """A port that is free for UDP and for TCP at this moment."""
-    with socket.socket(type=socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
-        udp.bind(("127.0.0.1", 0))
-        port: int = udp.getsockname()[1]
-        tcp.bind(("127.0.0.1", port))
-        return port
 
 
 @contextmanager

@@ -22,6 +22,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.ports import free_port
+
 PATIENCE = 20.0  # seconds to wait for Postfix to start, stop or deliver
 
 MASTER = """\
@@ -45,13 +47,6 @@ virtual   unix  - n n - - virtual
 anvil     unix  - - n - 1 anvil
 postlog   unix-dgram n - n - 1 postlogd
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def unavailable() -> str:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from tests.support.milter_house import shipped
 from tests.support.node import ROOT
-from tests.support.postfix import free_port
+from tests.support.ports import free_port
 
 PATIENCE = 30.0  # seconds; only for a test that would hang otherwise
 UNPACKED = ROOT / "build" / "sendmail"
