@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
 
 from gateway.envelope.address import Mailbox
 from gateway.envelope.header import HeaderError, encode_words, make_field
 from gateway.envelope.message import Message
-from gateway.envelope.transaction import Client, ForwardPath, Transaction
+from gateway.envelope.transaction import Client, Transaction
 from gateway.evidence.result import Evidence, MethodResult
 from gateway.identity.identify import identify
 from gateway.identity.identity import Identity, Level
@@ -29,8 +29,18 @@ CLIENT = Client(IPv4Address("192.0.2.10"), helo="mail.example.vn")
 _BOUNDARY = "golden-case-boundary"
 
 
-def run_cases(policy: PolicySet, files: Mapping[str, str], now: datetime) -> list[Problem]:
-    """Run every case of `cases/*.yaml` among the files; each expectation that is not met is an error at its line."""
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A case and where it is written."""
+
+    golden: GoldenCase
+    document: Document
+    path: Path
+
+
+def read_cases(files: Mapping[str, str]) -> tuple[list[Placed], list[Problem]]:
+    """The cases of `cases/*.yaml` among the files, and what is wrong with how they are written."""
+    cases: list[Placed] = []
     problems: list[Problem] = []
     for name in sorted(files):
         if not (name.startswith("cases/") and name.endswith(".yaml")):
@@ -38,9 +48,17 @@ def run_cases(policy: PolicySet, files: Mapping[str, str], now: datetime) -> lis
         document = read_yaml(files[name], name)
         model = validate(CaseFile, document)
         problems += document.problems
-        for i, golden in enumerate(model.cases if model else ()):
-            problems += _run(policy, golden, now, document, ("cases", i))
-    return problems
+        cases += [Placed(golden, document, ("cases", i)) for i, golden in enumerate(model.cases if model else ())]
+    return cases, problems
+
+
+def run_cases(policy: PolicySet, cases: Iterable[Placed], now: datetime) -> list[Problem]:
+    """Run the cases; each expectation that is not met is an error at its line, of a canary a warning."""
+    return [
+        replace(problem, severity="warning") if case.golden.canary else problem
+        for case in cases
+        for problem in _run(policy, case.golden, now, case.document, case.path)
+    ]
 
 
 def _run(policy: PolicySet, golden: GoldenCase, now: datetime, document: Document, path: Path) -> Iterator[Problem]:
@@ -53,7 +71,7 @@ def _run(policy: PolicySet, golden: GoldenCase, now: datetime, document: Documen
         return
     case, identity = _case(policy, golden, message, now)
     decision = decide(case, policy)
-    for key, expected, found in _differences(golden.expect, decision, identity):
+    for key, expected, found in differences(golden.expect, decision, identity):
         yield document.problem(
             (*path, "expect", key), expected,
             f"case '{golden.name}': {key} should be '{expected}' and is '{found}' (rule '{decision.rule}')",
@@ -63,9 +81,8 @@ def _run(policy: PolicySet, golden: GoldenCase, now: datetime, document: Documen
 
 def _case(policy: PolicySet, golden: GoldenCase, message: Message, now: datetime) -> tuple[Case, Identity]:
     moment = golden.at.replace(tzinfo=policy.timezone) if golden.at else now
-    given = golden.reverse_path
-    reverse_path = given if isinstance(given, Mailbox) else None if given == "null" else message.author
-    path = ForwardPath(golden.to)
+    path = golden.path
+    reverse_path = reverse_path_of(golden, message)
     transaction = Transaction("GOLD-ENCA-SE00", CLIENT, reverse_path, (path,), moment.astimezone(UTC), message)
     evidence = replace(_NO_EVIDENCE, malformed=message.problems)
     identity = replace(
@@ -78,7 +95,14 @@ def _case(policy: PolicySet, golden: GoldenCase, message: Message, now: datetime
     return Case(transaction, path, evidence, identity, kind, moment), identity
 
 
-def _differences(expect: Expectation, decision: Decision, identity: Identity) -> Iterator[tuple[str, str, str]]:
+def reverse_path_of(golden: GoldenCase, message: Message) -> Mailbox | None:
+    """The envelope's: the author where the case names none."""
+    given = golden.reverse_path
+    return given if isinstance(given, Mailbox) else None if given == "null" else message.author
+
+
+def differences(expect: Expectation, decision: Decision, identity: Identity) -> Iterator[tuple[str, str, str]]:
+    """What came out otherwise: the key, what was expected, what was found."""
     disposition = decision.disposition
     found = {
         "rule": decision.rule,

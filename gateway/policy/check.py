@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import datetime
 
-from gateway.policy.cases import run_cases
+from gateway.policy.cases import read_cases, run_cases
 from gateway.policy.parse import PolicySet, load
 from gateway.policy.problem import Problem
 
@@ -20,6 +21,9 @@ def check(
     policy, problems = load(files, today=now.date(), generation=generation, unread=unread)
     if policy is None or unread:  # what a case meets without a file is nobody's mistake
         return policy, problems
-    failures = run_cases(policy, files, now)
+    cases, failures = read_cases(files)
+    failures += run_cases(policy, cases, now)
     problems = sorted([*problems, *failures])
-    return (None if any(failure.severity == "error" for failure in failures) else policy), problems
+    if any(failure.severity == "error" for failure in failures):
+        return None, problems
+    return replace(policy, canaries=tuple(case.golden for case in cases if case.golden.canary)), problems

@@ -13,6 +13,7 @@ from gateway.policy.directive import Directive
 from gateway.policy.patterns import domain_matches
 from gateway.policy.route import Route
 from gateway.policy.rules import Rule
+from gateway.policy.schema_case import GoldenCase
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class PolicySet:
     grounds: Grounds  # what identification needs
     directives: Mapping[str, Directive]  # by id
     templates: Mapping[str, str] = field(default_factory=dict)  # name without ".j2" to text
+    canaries: tuple[GoldenCase, ...] = ()  # judged every hour too
     generation: int = 0
     digest: str = ""  # SHA-256 over all files, hex
 

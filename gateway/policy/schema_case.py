@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from gateway.envelope.transaction import ForwardPath
 from gateway.policy.model import Model, null_as_word
 from gateway.policy.schema_when import LevelWord
 from gateway.policy.values import Many, Moment, Word, wrong
@@ -97,6 +98,12 @@ class GoldenCase(Model):
     """File names.
 
     Tên các tệp đính kèm."""
+    canary: bool = False
+    """Judged every hour by the running gateway too, as a real message at that moment. When it is not as expected, a metric
+    and the log say so; the policy is loaded all the same.
+
+    Hệ thống đang chạy cũng kiểm tra thư này mỗi giờ như thư thật vào lúc đó. Nếu kết quả khác thì chỉ số giám sát và nhật ký
+    sẽ cho biết; chính sách vẫn được nạp."""
     headers: Annotated[dict[str, str], Field(default_factory=dict)]
     """More header fields.
 
@@ -110,10 +117,24 @@ class GoldenCase(Model):
 
     Kết quả phải đạt."""
 
+    @property
+    def path(self) -> ForwardPath:
+        """The recipient as a forward-path."""
+        return ForwardPath(self.to)
+
     @model_validator(mode="before")
     @classmethod
     def _null_is_a_word(cls, data: Any) -> Any:
         return null_as_word(data)
+
+    @model_validator(mode="after")
+    def _canary_is_now(self) -> GoldenCase:
+        if self.canary and (self.at or self.pending):
+            raise wrong(
+                "a canary is judged at the present moment: take out at and pending, or canary",
+                "thư thử định kỳ được kiểm tra vào thời điểm hiện tại: bỏ at và pending, hoặc bỏ canary",
+            )
+        return self
 
 
 class CaseFile(Model):

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from gateway.envelope.address import Mailbox, parse_mailbox
-from gateway.policy.cases import run_cases
+from gateway.policy.cases import read_cases, run_cases
 from gateway.policy.check import check
 from gateway.policy.decide import decide
 from gateway.policy.explain import explain
 from gateway.policy.parse import load
+from gateway.policy.problem import Problem
 from gateway.policy.readme import json_schema, readme
 from gateway.policy.schema import PolicyModel
 from gateway.reloader.directory import read_directory
@@ -30,6 +31,12 @@ cases:
     attachments: 12_BC-THPT.pdf
     expect: { rule: free-provider-submission, disposition: %s, notice: directive-1077, unit: none }
 """
+
+
+def ran(files: dict[str, str]) -> list[Problem]:
+    """Every problem of the cases among the files."""
+    cases, problems = read_cases(files)
+    return problems + run_cases(loaded(good_files()), cases, NOON)
 
 
 def test_the_delivered_policies_are_without_any_error_and_pass_their_cases() -> None:
@@ -64,13 +71,28 @@ def test_schema_knows_lists_and_single_values_and_no_null() -> None:
 
 def test_a_golden_case_that_is_not_met_is_an_error_at_its_line() -> None:
     files = good_files()
-    assert run_cases(loaded(files), {**files, "cases/a.yaml": GOLDEN % "hold"}, NOON) == []
-    (problem,) = run_cases(loaded(files), {**files, "cases/a.yaml": GOLDEN % "relay"}, NOON)
+    assert ran({**files, "cases/a.yaml": GOLDEN % "hold"}) == []
+    (problem,) = ran({**files, "cases/a.yaml": GOLDEN % "relay"})
     assert (problem.file, problem.line, problem.severity) == ("cases/a.yaml", 10, "error")
     assert "disposition should be 'relay' and is 'hold'" in problem.en
     policy, problems = check({**files, "cases/a.yaml": GOLDEN % "relay"}, now=NOON)
     assert policy is None
     assert problem in problems
+
+
+def test_a_canary_that_is_not_met_is_a_warning_and_goes_with_the_policy() -> None:
+    text = (GOLDEN % "relay").replace("at: 2026-11-21 09:00", "canary: true")
+    policy, problems = check({**good_files(), "cases/a.yaml": text}, now=NOON)
+    (problem,) = [p for p in problems if p.file == "cases/a.yaml"]
+    assert (problem.line, problem.severity) == (10, "warning")
+    assert policy
+    assert [case.name for case in policy.canaries] == ["báo cáo từ Gmail"]
+
+
+def test_a_canary_is_of_no_other_moment() -> None:
+    [problem] = ran({"cases/a.yaml": (GOLDEN % "hold").replace("level:", "canary: true\n    level:")})
+    assert (problem.line, problem.severity) == (3, "error")
+    assert "a canary is judged at the present moment" in problem.en
 
 
 @pytest.mark.parametrize(
@@ -83,7 +105,7 @@ def test_a_golden_case_that_is_not_met_is_an_error_at_its_line() -> None:
 )
 def test_a_broken_case_is_an_error_with_its_place(line: str, word: str) -> None:
     text = f"cases:\n  - name: a\n    to: vanthu@longan.edu.vn\n    {line}\n"
-    problems = run_cases(loaded(good_files()), {"cases/a.yaml": text}, NOON)
+    problems = ran({**good_files(), "cases/a.yaml": text})
     assert any(word in problem.en and problem.line == 4 for problem in problems), problems
 
 
@@ -99,7 +121,7 @@ cases:
       x
     expect: { rule: everything-else, unit: none }
 """
-    assert run_cases(loaded(good_files()), {"cases/a.yaml": text}, NOON) == []
+    assert ran({**good_files(), "cases/a.yaml": text}) == []
 
 
 @pytest.mark.parametrize(
