@@ -20,6 +20,8 @@ from prometheus_client.mmap_dict import MmapedDict, mmap_key
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
+from gateway.metrics import readings
+
 MAX_SERIES: Final = 5000  # label sets of one process that child() remembers
 
 MetricT = TypeVar("MetricT", Counter, Gauge, Histogram)
@@ -131,11 +133,16 @@ def clear(directory: Path) -> None:
 
 
 def exposition(directory: Path | None) -> bytes:
-    """All metrics in the text format: of this process (None), or the sums over all slots of the directory."""
+    """All metrics in the text format: of this process (None), or the sums over all slots of the directory.
+
+    What this process reads itself (gauges.py) is in both.
+    """
     if directory is None:
         return generate_latest(REGISTRY)
     registry = CollectorRegistry()
     registry.register(_Sums(directory))
+    for reading in readings.ALL:
+        registry.register(reading)
     return generate_latest(registry)
 
 

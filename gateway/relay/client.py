@@ -6,6 +6,7 @@ import asyncio
 import functools
 import time
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.envelope.reply import Reply
@@ -23,6 +24,15 @@ from gateway.settings import RelaySettings
 PROBE_SECONDS = 10.0  # how long the outcome of a probe holds (safety O-5)
 
 
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """How a route answered when it was last asked."""
+
+    made: float  # monotonic seconds
+    seconds: float  # that it took
+    refusal: Reply | None  # what a client would have heard; None: the route takes connections
+
+
 class Downstream:
     """Opens transactions with the servers of routes. Use it from one event loop."""
 
@@ -32,7 +42,7 @@ class Downstream:
         self._state = state
         self._pools: dict[Route, Pool] = {}
         self._features: dict[Route, Features] = {}
-        self._probes: dict[Route, tuple[float, Reply | None]] = {}
+        self._probes: dict[Route, Probe] = {}
         self._probing: dict[Route, asyncio.Lock] = {}
 
     def features(self, routes: Collection[Route]) -> Features:
@@ -53,11 +63,17 @@ class Downstream:
         It learns the server's features. The outcome holds for PROBE_SECONDS; simultaneous calls share one probe.
         """
         async with self._probing.setdefault(route, asyncio.Lock()):
-            made, outcome = self._probes.get(route, (float("-inf"), None))
-            if time.monotonic() - made >= PROBE_SECONDS:
-                outcome = await self._probe(route)
-                self._probes[route] = (time.monotonic(), outcome)
-            return outcome
+            probe = self._probes.get(route)
+            if probe is None or time.monotonic() - probe.made >= PROBE_SECONDS:
+                begin = time.monotonic()
+                refusal = await self._probe(route)
+                now = time.monotonic()
+                probe = self._probes[route] = Probe(now, now - begin, refusal)
+            return probe.refusal
+
+    def last_probe(self, route: Route) -> Probe | None:
+        """The outcome that probe() came to last, for those who watch; None before the first."""
+        return self._probes.get(route)
 
     async def close(self) -> None:
         """Close the connections that nobody uses; the others are closed when their transactions end."""

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 from gateway import maillog, metrics
 from gateway.envelope.reply import DOWNSTREAM_BUSY
 from gateway.relay.connection import Connection
-from gateway.relay.verdict import Refused, faults
+from gateway.relay.verdict import Refused
 
 Opener = Callable[[], Awaitable[Connection]]
 Fits = Callable[[Connection], bool]
@@ -113,7 +113,7 @@ class Pool:
             async with asyncio.timeout(self._patience):
                 await self._wait_for_turn()
         except TimeoutError:
-            metrics.child(faults, "pool exhausted").inc()
+            metrics.child(metrics.downstream_faults, "pool exhausted").inc()
             maillog.event("downstream-pool-exhausted", limit=self._limit)
             raise Refused(DOWNSTREAM_BUSY, "all connections are busy") from None
 

@@ -9,14 +9,10 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from prometheus_client import Counter
-
 from gateway import maillog, metrics
 from gateway.envelope.reply import DOWNSTREAM_BUSY, DOWNSTREAM_LOST, LOCAL_ERROR, MISCONFIGURED, NO_DOWNSTREAM, Reply
 from gateway.policy.route import Route
 from gateway.relay.connection import ProtocolViolation, ReplyTimeout, WireError
-
-faults = Counter("gateway_downstream_faults_total", "Faults of downstream servers, by kind", ["fault"])
 
 CHANGED: Final = Reply(451, "4.3.0", "The receiving server changed its answer, please try again later")
 NO_SMTPUTF8: Final = Reply(550, "5.6.7", "The receiving server does not take internationalised mail")
@@ -99,7 +95,7 @@ def misconfigured(route: Route, step: str, detail: str) -> Refused:
 
 
 def _count(answer: Reply, fault: str, route: Route, step: str, detail: object) -> Reply:
-    metrics.child(faults, fault).inc()
+    metrics.child(metrics.downstream_faults, fault).inc()
     maillog.event(
         "downstream-fault", fault=fault, route=route.name, server=f"{route.host}:{route.port}", step=step,
         detail=str(detail)[:500], reply=str(answer),

@@ -83,7 +83,16 @@ class Reloader:
     def reload(self) -> list[Problem]:
         """Read, check and swap; on any error the set in force stays (safety F-34). Blocking: call it in a thread."""
         with self._lock:
-            return self._reload()
+            return self._shown(self._reload())
+
+    def _shown(self, problems: list[Problem]) -> list[Problem]:
+        errors = len(_errors(problems))
+        metrics.policy_problems.labels("error").set(errors)
+        metrics.policy_problems.labels("warning").set(len(problems) - errors)
+        metrics.policy_good.set(not errors)
+        if not errors:
+            metrics.policy_good_at.set(self._clock().timestamp())
+        return problems
 
     def _reload(self) -> list[Problem]:
         self._seen = stamps(self.directory)
@@ -146,7 +155,7 @@ class Reloader:
                 (self.directory / name).unlink()
             self._files = frozenset(wanted)
             maillog.event("policy-rollback", generation=number)
-            return self._reload()
+            return self._shown(self._reload())
 
     async def watch(self, stop: asyncio.Event | None = None) -> None:
         """Reload after changes, until stopped: only when the directory has stood still, so that no half-saved file is read.
