@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -50,12 +51,18 @@ def broken_link(connection: Connection) -> int | None:
 
     Rows cut off at the end cannot be seen from within: keep the last hash elsewhere (a digest, a log).
     """
+    rows = connection.execute(select(audit).order_by(audit.c.number))
+    names = ("at", "who", "what", "entry_id", "note")
+    return first_broken((row.number, {name: row._mapping[name] for name in names}, row.hash) for row in rows)
+
+
+def first_broken(rows: Iterable[tuple[int, dict[str, object], str]]) -> int | None:
+    """The same for rows in order: number, what it says, its hash."""
     before, expected = _START, 1
-    for row in connection.execute(select(audit).order_by(audit.c.number)):
-        facts = {name: row._mapping[name] for name in ("at", "who", "what", "entry_id", "note")}
-        if row.number != expected or row.hash != _hash(before, row.number, facts):
+    for number, facts, told in rows:
+        if number != expected or told != _hash(before, number, facts):
             return expected
-        before, expected = row.hash, expected + 1
+        before, expected = told, expected + 1
     return None
 
 

@@ -6,6 +6,7 @@ leaves an orphan, and the sweep removes those after 36 hours.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -72,6 +73,11 @@ class Blobs:
     def remove(self, digest: str) -> None:
         """Delete the blob. Only inside a transaction of the writer that has seen that no row needs it."""
         self.path(digest).unlink(missing_ok=True)
+
+    def age(self, digest: str) -> None:
+        """Make the blob so old that the next sweep looks at it."""
+        with contextlib.suppress(FileNotFoundError):
+            os.utime(self.path(digest), (0, 0))
 
     def orphans(self) -> Iterator[str]:
         """Digests of files older than ORPHAN_AGE (rows may still need them); old temporary files are removed here."""

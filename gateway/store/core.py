@@ -19,6 +19,7 @@ from gateway.store.engine import create_private, glancing_connection, reading_en
 from gateway.store.faults import Health, Mark, fault_of, no_mark
 from gateway.store.migrate import bring_up_to_date
 from gateway.store.owner import Owner
+from gateway.store.pause import is_paused
 from gateway.store.queries import blob_needed
 from gateway.store.spill import Spill
 from gateway.store.writer import ANSWERS, Writer
@@ -121,6 +122,9 @@ class Core:
 
         def drop(connection: Connection, digest: str) -> bool:
             if blob_needed(connection, digest) or not self.blobs.exists(digest):
+                return False
+            if is_paused(connection, self.clock()):  # a backup has yet to copy it: the next sweep takes it
+                self.blobs.age(digest)
                 return False
             self.blobs.remove(digest)
             return True

@@ -66,6 +66,16 @@ def _of_sqlite(error: sqlite3.Error) -> Fault:
     return Fault(reason, latches=code in broken)
 
 
+def may_pass(error: BaseException) -> bool:
+    """Whether a store that could not be opened may be opened later, without anybody mending it: full disk, locked file."""
+    cause = error.__cause__ or error
+    cause = cause.orig if isinstance(cause, DBAPIError) and cause.orig is not None else cause
+    if isinstance(cause, OSError):
+        return cause.errno in _NO_ROOM
+    code = getattr(cause, "sqlite_errorcode", 0) & _PRIMARY
+    return code in (*_BUSY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+
+
 def fails_group(error: BaseException) -> bool:
     """Whether an error in one job makes the whole transaction worthless: all of the database's but a broken rule."""
     return isinstance(error, DBAPIError | sqlite3.Error) and not isinstance(

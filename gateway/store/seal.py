@@ -76,6 +76,33 @@ def opened(file: bytes, keys: Sequence[bytes]) -> bytes:
     return body
 
 
+def proven_digest(file: bytes, keys: Sequence[bytes]) -> str:
+    """SHA-256 in hex of the octets as received, a chunk in memory at a time: also of a file made to burst us.
+
+    Raises Unreadable, at once when there are more octets than the header says.
+    """
+    flags, size, offset, cipher = _read_header(file, keys)
+    plain = (file[at : at + CHUNK] for at in range(offset, len(file), CHUNK))
+    body = plain if cipher is None else _decrypted(file, offset, cipher)
+    digest, total = hashlib.sha256(), 0
+    for piece in _inflated(body) if flags & _COMPRESSED else body:
+        total += len(piece)
+        if total > size:
+            break
+        digest.update(piece)
+    if total != size:
+        raise Unreadable(f"blob does not hold the {size} octets that its header says")
+    return digest.hexdigest()
+
+
+def sealed_by(file: bytes) -> bytes:
+    """The key_id() of the site key that opens the file; b"" when it is not encrypted, or no blob at all."""
+    if not is_encrypted(file) or not file.startswith(MAGIC) or len(file) < _HEADER.size + _WRAP.size:
+        return b""
+    name, _, _ = _WRAP.unpack_from(file, _HEADER.size)
+    return bytes(name)
+
+
 def is_encrypted(file: bytes) -> bool:
     """Whether the file's header says that it is encrypted."""
     return len(file) >= _HEADER.size and bool(_HEADER.unpack_from(file)[1] & _ENCRYPTED)
@@ -127,6 +154,19 @@ def _squeezed(octets: memoryview) -> Iterator[bytes]:
     for at in range(0, len(octets), CHUNK):
         yield deflater.compress(octets[at : at + CHUNK])
     yield deflater.flush()
+
+
+def _inflated(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    inflater = zlib.decompressobj()
+    try:
+        for piece in pieces:
+            rest = piece
+            while rest and not inflater.eof:
+                yield inflater.decompress(rest, CHUNK)
+                rest = inflater.unconsumed_tail
+        yield inflater.flush()
+    except zlib.error as error:
+        raise Unreadable("blob is damaged") from error
 
 
 def _even(pieces: Iterator[bytes] | Iterator[memoryview]) -> Iterator[bytes]:

@@ -33,7 +33,11 @@ class Spill:
 
     def files(self) -> list[Path]:
         """Every file that may hold lines, of all processes."""
-        return [path for path in sorted(self._directory.glob("spill-*.jsonl")) if path.name != UNREADABLE]
+        return [path for path in self.all_files() if path.name != UNREADABLE]
+
+    def all_files(self) -> list[Path]:
+        """Those of files(), and the one with the lines that cannot be read."""
+        return sorted(self._directory.glob("spill-*.jsonl"))
 
     def open(self, path: Path) -> SpillFile:
         """A file for reading, locked until it is closed; an empty one when another process was quicker."""

@@ -15,6 +15,7 @@ from sqlalchemy.exc import ArgumentError
 from gateway.ports import StoreError
 from gateway.settings import Settings
 from gateway.store import audit, finding, moves
+from gateway.store.backlog import Backlog, backlog
 from gateway.store.core import Clock, Core, utc_now
 from gateway.store.desks import OutboxDesk, QuarantineDesk, RegisterDesk
 from gateway.store.faults import Mark, no_mark
@@ -82,6 +83,10 @@ class SqliteStore(TransactionDesk, OutboxDesk, QuarantineDesk, RegisterDesk):
         """Rows by state, for gauges: "entries held", "outbox due" ..."""
         return await self._core.read(finding.counts)
 
+    async def backlog(self, now: datetime) -> Backlog:
+        """What waits, and since when; by indexes, so it may be asked often."""
+        return await self._core.read(lambda connection: backlog(connection, now))
+
     async def sweep(self, now: datetime) -> int:
         """Delete orphaned blobs older than 36 hours and rows whose time is over; returns the number of blobs."""
         core = self._core
@@ -125,11 +130,15 @@ def open_store(settings: Settings, *, create: bool = True) -> SqliteStore:
     database = database_of(settings)
     if not create and not os.path.lexists(database):
         raise CannotStart(f"{database}: the gateway has not run here yet; name its gateway.toml with --config")
-    keys = [_read_key(settings.store.key_file)] if settings.store.key_file else []
     try:
-        return SqliteStore(database, settings.state, keys=keys)
+        return SqliteStore(database, settings.state, keys=keys_of(settings))
     except OSError as error:
         raise CannotStart(f"{settings.state} cannot be used: {error.strerror}") from error
+
+
+def keys_of(settings: Settings) -> list[bytes]:
+    """The site keys that gateway.toml names. Raises CannotStart."""
+    return [_read_key(settings.store.key_file)] if settings.store.key_file else []
 
 
 def _read_key(path: Path) -> bytes:

@@ -1,0 +1,1 @@
+"""Copies of the durable state: made beside the running gateway, proven, put back (safety O-10)."""
