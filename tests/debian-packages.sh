@@ -1,8 +1,10 @@
 #!/bin/sh
-# Install the real servers that the tests run against: Postfix, DNS servers, OpenDKIM with its miltertest. Their own
+# Install the real servers that the tests run against: Postfix, DNS servers, OpenDKIM with its miltertest, Prometheus. Their own
 # services are not started. Sendmail cannot be installed beside Postfix: it is unpacked below build/sendmail instead.
+# With the word "image": what `make image-test` needs, to build images, packages and Debian roots.
 set -eu
-packages="postfix nsd unbound opendkim opendkim-tools miltertest m4"
+packages="postfix nsd unbound opendkim opendkim-tools miltertest m4 haproxy prometheus"
+[ "${1:-}" != image ] || packages="buildah crun debootstrap systemd systemd-container dpkg-dev binutils lintian"
 folder=$(cd "$(dirname "$0")/.." && pwd)/build/sendmail
 
 command -v apt-get >/dev/null || { echo "no apt-get here: tests that need $packages will be skipped" >&2; exit 0; }
@@ -67,4 +69,4 @@ unpack_sendmail() {
 }
 
 install_packages
-unpack_sendmail
+[ "${1:-}" = image ] || unpack_sendmail
