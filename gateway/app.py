@@ -14,9 +14,12 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from gateway import maillog, metrics
+from gateway import maillog
+from gateway.canary import Canaries
 from gateway.endpoint.milter_server import MilterDoor, serve_milter
 from gateway.endpoint.smtp import Door, serve
+from gateway.endpoint.tls import certificate_advice
+from gateway.instruments import Instruments
 from gateway.intake import Pipeline
 from gateway.notices import Notices
 from gateway.pipeline import World
@@ -31,9 +34,10 @@ from gateway.responder.compose import parse_sender
 from gateway.responder.sign import Signer, SignerError
 from gateway.responder.template import NoticeError
 from gateway.settings import NoticeSettings, Settings, advice
+from gateway.store.faults import may_pass
 from gateway.store.migrate import CannotStart
 from gateway.store.sqlite import SqliteStore, database_of, open_store
-from gateway.supervisor import Context, Health, Unusable, run
+from gateway.supervisor import Context, Health, Unusable, is_full, run
 
 MEETING_SECONDS = 5.0
 RELEASE_LOOKS = 600  # tenths of a second
@@ -136,6 +140,12 @@ def contradictions(settings: Settings, policy: PolicySet | None) -> list[str]:
     return found
 
 
+def _sentences(error: PolicyError, settings: Settings) -> list[str]:
+    if not settings.policies.is_dir():
+        return [f"{settings.policies}: there is no such folder; write the policies' folder as policies in gateway.toml"]
+    return [problem.text() for problem in error.problems]
+
+
 def run_service(settings: Settings) -> int:
     """`gateway run`: the exit status. Policies and store are tried before anything is opened (exit 78)."""
 
@@ -144,13 +154,13 @@ def run_service(settings: Settings) -> int:
             policy = Reloader(settings.policies, settings.state).start()
             if found := contradictions(settings, policy):
                 raise Unusable(found)
-            for sentence in advice(settings):
+            for sentence in (*advice(settings), *certificate_advice(settings.smtp, utc_now())):
                 maillog.event("settings-advice", detail=sentence)
             store = open_store(settings)
         except PolicyError as error:
-            raise Unusable([problem.text() for problem in error.problems]) from error
+            raise Unusable(_sentences(error, settings), may_pass=is_full(settings.state)) from error
         except (CannotStart, OSError) as error:
-            raise Unusable([str(error)]) from error
+            raise Unusable([str(error)], may_pass=may_pass(error) or is_full(settings.state)) from error
         asyncio.run(store.close())
 
     return run(settings, worker, services, prepare=prepare)
@@ -173,10 +183,20 @@ async def worker(context: Context) -> None:
             doors.append(await open_door(node, sockets))
         if sockets := context.sockets.get("milter"):
             milters.append(await open_milter(node, sockets))
+        context.opened()
         await context.stopping.wait()
-        every: list[Door | MilterDoor] = [*doors, *milters]
-        await asyncio.gather(*(door.drain(settings.drain) for door in every))
-        await asyncio.gather(*(door.close() for door in every))
+        await drain(context, [*doors, *milters])
+
+
+async def drain(context: Context, doors: Sequence[Door | MilterDoor]) -> None:
+    """Finish what is under way, within the time that there is; and say how much was finished (safety O-1)."""
+    begun = sum(door.under_way for door in doors)
+    try:
+        await asyncio.gather(*(door.drain(context.settings.drain) for door in doors))
+    finally:  # it is cancelled when the time is over
+        cut = sum(door.under_way for door in doors)
+        context.drained(max(0, begun - cut), cut)
+    await asyncio.gather(*(door.close() for door in doors))
 
 
 def spare_collector() -> None:
@@ -201,11 +221,14 @@ async def services(context: Context) -> None:
         async with background(
             follow_policies(reloader, context),
             keep_house(node),
-            health.serve(context.sockets.get("http", ())),
+            instruments(node, context, health).watch(),
+            Canaries(node.resolver, lambda: reloader.current, utc_now).watch(),
             node.outbox.run(),
         ):
             with context.bell.answered(node.outbox.wake):
-                await context.stopping.wait()
+                async with background(health.serve(context.sockets.get("http", ()))):
+                    context.opened()
+                    await context.stopping.wait()
             await node.outbox.stop()
 
 
@@ -241,6 +264,7 @@ async def follow_policies(reloader: Reloader, context: Context, doors: Sequence[
             for door in doors:
                 door.reload_certificate()
             await asyncio.to_thread(reloader.reload)
+            context.reloaded()
     finally:
         watching.cancel()
 
@@ -256,7 +280,7 @@ async def background(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 
 
 async def keep_house(node: Node) -> None:
-    """Recover what a crash left, expire what is due, delete what nobody needs, refresh the gauges; for ever."""
+    """Recover what a crash left, expire what is due, delete what nobody needs; for ever."""
     for minute in itertools.count():
         now = utc_now()
         try:
@@ -265,19 +289,23 @@ async def keep_house(node: Node) -> None:
                 for entry in await node.store.expire(now):
                     maillog.fate("expired", entry.id, recipients=[str(path.mailbox) for path in entry.recipients])
                 await node.store.sweep(now)
-            _gauges(await node.store.counts())
         except StoreError as error:
             maillog.event("housekeeping-failed", reason=str(error))
         await asyncio.sleep(60)
 
 
-def _gauges(counts: Mapping[str, int]) -> None:
-    for name, number in counts.items():
-        kind, _, state = name.partition(" ")
-        if kind == "entries":
-            metrics.held.labels(state).set(number)
-        elif name == "outbox due":
-            metrics.outbox_due.set(number)
+def instruments(node: Node, context: Context, health: Health) -> Instruments:
+    """What the services process reads for /metrics."""
+    return Instruments(
+        store=node.store,
+        database=database_of(node.settings),
+        state=node.settings.state,
+        downstream=node.downstream,
+        routes=lambda: node.reloader.current.routes,
+        heartbeats=context.heartbeats,
+        ask=health.reasons,
+        clock=utc_now,
+    )
 
 
 # ---- one-shot acts of the command line ------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from gateway.supervisor.bell import Bell
 from gateway.supervisor.child import Pace
 from gateway.supervisor.context import Context
 from gateway.supervisor.health import Health
+from gateway.supervisor.lock import is_full
 from gateway.supervisor.run import CANNOT_START, CONFIGURATION, Unusable, run
 
-__all__ = ["CANNOT_START", "CONFIGURATION", "Bell", "Context", "Health", "Pace", "Unusable", "run"]
+__all__ = ["CANNOT_START", "CONFIGURATION", "Bell", "Context", "Health", "Pace", "Unusable", "is_full", "run"]

@@ -15,8 +15,12 @@ class Bell:
     process is being begun anew, waits for it.
     """
 
-    def __init__(self) -> None:
-        self._descriptor = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+    def __init__(self, descriptor: int | None = None) -> None:
+        """A new bell, or the one of this descriptor, which an older program has passed to us."""
+        self._descriptor = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC) if descriptor is None else descriptor
+
+    def fileno(self) -> int:
+        return self._descriptor
 
     def ring(self) -> None:
         """Never waits and never raises: who does not hear it finds the row at the next look."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 import sys
@@ -10,6 +11,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NoReturn
+
+Kind = Literal["worker", "services"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,14 +29,15 @@ class Pace:
 class Child:
     """A slot with a process in it, or none at the moment."""
 
-    def __init__(self, slot: int, kind: Literal["worker", "services"], begin: Callable[[], NoReturn]) -> None:
+    def __init__(self, slot: int, kind: Kind, begin: Callable[[], NoReturn]) -> None:
         self.slot = slot
-        self.kind = kind
+        self.kind: Kind = kind
         self.pid: int | None = None
         self.born = 0.0  # monotonic seconds
         self.due = 0.0  # when to begin (anew), monotonic seconds
         self.crashes = 0  # at once, in a row
         self.told = False  # to stop
+        self.deadline = math.inf  # monotonic seconds: then SIGKILL
         self._begin = begin
 
     def fork(self) -> None:
@@ -51,10 +55,12 @@ class Child:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
 
-    def tell_to_stop(self) -> None:
-        """The process drains."""
-        self.told = True
-        self.signal(signal.SIGTERM)
+    def tell_to_stop(self, patience: float = math.inf) -> None:
+        """The process drains, for so many seconds at most; a second time is nothing."""
+        if not self.told:
+            self.told = True
+            self.deadline = time.monotonic() + patience
+            self.signal(signal.SIGTERM)
 
     def hurry(self) -> None:
         """The process, told before, drains no longer.

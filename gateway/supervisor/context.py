@@ -17,11 +17,14 @@ from typing import Any, Final, NoReturn
 import uvloop
 
 from gateway import maillog, metrics
+from gateway.metrics.vitals import Vitals
 from gateway.settings import Settings
 from gateway.supervisor.bell import Bell
 from gateway.supervisor.board import Board
 
-SIGNALS: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR1})
+SIGNALS: Final = frozenset(
+    {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR1, signal.SIGUSR2}
+)
 BEAT: Final = 1.0  # seconds
 LAG: Final = 15.0  # seconds without a beat after which a process is not alive
 
@@ -36,6 +39,7 @@ class Context:
     metrics_directory: Path  # for metrics.exposition()
     board: Board
     bell: Bell  # workers ring it when the outbox has something to send, which the services process does
+    base: int = 0  # of our metrics: processes of an older program, which still drain, have slots of their own
     stopping: asyncio.Event = field(default_factory=asyncio.Event)  # accept no more, finish, return
     hangup: asyncio.Event = field(default_factory=asyncio.Event)  # SIGHUP came: clear it, reload
 
@@ -43,6 +47,31 @@ class Context:
     def is_draining(self) -> bool:
         """The service is stopping: readiness is false, though this process may live on for a while (safety O-1)."""
         return self.board.is_stopping
+
+    @property
+    def name(self) -> str:
+        """Of this process, in metrics."""
+        return self._name(self.slot)
+
+    def heartbeats(self) -> dict[str, float | None]:
+        """Seconds since the last sign of life by process; None: not begun, or being begun anew."""
+        return {self._name(slot): self.board.age(slot) for slot in range(self.board.slots)}
+
+    def _name(self, slot: int) -> str:
+        return f"worker-{slot}" if slot < self.board.slots - 1 else "services"
+
+    def opened(self) -> None:
+        """The doors are open. When all processes have said so the service is ready, and an older program may go (O-2)."""
+        self.board.open(self.slot)
+
+    def reloaded(self) -> None:
+        """What SIGHUP asked for is done."""
+        self.board.reloaded(self.slot)
+
+    def drained(self, finished: int, cut: int) -> None:
+        """Tell the log and the supervisor how many transactions were finished, and how many had to be cut."""
+        self.board.drained(self.slot, finished, cut)
+        maillog.event("drained", slot=self.slot, process=os.getpid(), finished=finished, cut=cut)
 
     def not_alive(self) -> str:
         """Which process has not turned its event loop for LAG seconds; empty when all do (safety O-5).
@@ -61,7 +90,8 @@ def live(make: Callable[[], Context], main: Main, parent: int) -> NoReturn:
     """The whole life of a process after fork; signals are still blocked. Never returns into the supervisor's code."""
     code = 70  # EX_SOFTWARE
     try:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the supervisor passes it on once
+        for number in (signal.SIGINT, signal.SIGUSR2):  # they reach the whole group, and are the supervisor's business
+            signal.signal(number, signal.SIG_IGN)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             code = runner.run(_main(make, main, parent))
     except BaseException as error:
@@ -76,7 +106,7 @@ def live(make: Callable[[], Context], main: Main, parent: int) -> NoReturn:
 
 async def _main(make: Callable[[], Context], main: Main, parent: int) -> int:
     context = make()
-    metrics.use_slot(context.metrics_directory, context.slot)
+    metrics.use_slot(context.metrics_directory, context.base + context.slot)
     maillog.on_drop(metrics.log_dropped.inc)
     loop = asyncio.get_running_loop()
     task = loop.create_task(main(context))
@@ -101,8 +131,10 @@ def _drain(context: Context, task: asyncio.Task[None]) -> None:
 
 
 async def _beat(context: Context, parent: int) -> None:
+    vitals = Vitals(context.name, BEAT)
     while True:
         context.board.beat(context.slot)
+        vitals.beat()
         if os.getppid() != parent and not context.stopping.is_set():
             maillog.event("orphaned", slot=context.slot)  # the supervisor was killed: end as it would have told us to
             os.kill(os.getpid(), signal.SIGTERM)

@@ -6,6 +6,7 @@ GET and HEAD only, one request a connection, few connections, little time: nothi
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -15,6 +16,7 @@ from typing import Final
 import orjson
 
 from gateway import maillog, metrics
+from gateway.metrics import gauges
 
 Check = Callable[[], Awaitable[str]]  # gives "" when all is well, else the reason
 
@@ -50,10 +52,17 @@ class Readiness:
         """Per check "" or why it failed."""
         async with self._lock:
             if self._clock() >= self._until:
-                outcomes = await asyncio.gather(*(_outcome(check) for check in self._checks.values()))
-                self._reasons = dict(zip(self._checks, outcomes, strict=True))
+                outcomes = await asyncio.gather(*(_timed(check) for check in self._checks.values()))
+                self._reasons = {name: reason for name, (reason, _) in zip(self._checks, outcomes, strict=True)}
                 self._until = self._clock() + CACHED
+                gauges.check_up.replace({(name,): not reason for name, reason in self._reasons.items()})
+                gauges.check_seconds.replace({(n,): took for n, (_, took) in zip(self._checks, outcomes, strict=True)})
             return self._reasons
+
+
+async def _timed(check: Check) -> tuple[str, float]:
+    begin = time.monotonic()
+    return await _outcome(check), time.monotonic() - begin
 
 
 async def _outcome(check: Check) -> str:
@@ -87,21 +96,35 @@ class Health:
         self._readiness = Readiness(checks)
         self._is_draining = is_draining
         self._clients = 0
+        self._nobody = asyncio.Event()  # is a client at the moment
+        self._nobody.set()
+
+    async def reasons(self) -> Mapping[str, str]:
+        """Per check "" or why the service is not ready; the gauges of readiness show the same."""
+        reasons = dict(await self._readiness.reasons())
+        if self._is_draining():
+            reasons["stopping"] = "the service is draining"
+        gauges.ready.set(not any(reasons.values()))
+        return reasons
 
     async def serve(self, sockets: Sequence[socket.socket]) -> None:
-        """Serve on these listening sockets until cancelled."""
+        """Serve on these listening sockets until cancelled; requests that have come are answered then."""
         servers = [await asyncio.start_server(self._client, sock=each, limit=MAX_REQUEST) for each in sockets]
         try:
             await asyncio.Event().wait()
         finally:
             for server in servers:
                 server.close()
+            with contextlib.suppress(TimeoutError):  # another process answers next; who asked us is answered
+                async with asyncio.timeout(PATIENCE):
+                    await self._nobody.wait()
 
     async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._clients >= MAX_CLIENTS:
             writer.transport.abort()
             return
         self._clients += 1
+        self._nobody.clear()
         try:
             async with asyncio.timeout(PATIENCE):
                 request = await _request(reader)
@@ -115,6 +138,8 @@ class Health:
             writer.transport.abort()  # slow or gone: nothing is owed to it
         finally:
             self._clients -= 1
+            if not self._clients:
+                self._nobody.set()
 
     async def _respond(self, method: str, path: str) -> bytes:
         if method not in ("GET", "HEAD"):
@@ -141,9 +166,7 @@ class Health:
                 reason = self._not_alive()
                 return (503 if reason else 200), _JSON, _document(not reason, {"processes": reason})
             case "/readyz":
-                reasons = dict(await self._readiness.reasons())
-                if self._is_draining():
-                    reasons["stopping"] = "the service is draining"
+                reasons = await self.reasons()
                 ready = not any(reasons.values())
                 return (200 if ready else 503), _JSON, _document(ready, reasons)
         return 404, _JSON, b"{}\n"

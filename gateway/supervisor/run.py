@@ -2,37 +2,65 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import signal
+import stat
 import sys
 from collections.abc import Callable, MutableMapping
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Final, NoReturn
 
 from gateway import maillog, metrics
 from gateway.settings import Settings
-from gateway.supervisor.bell import Bell
 from gateway.supervisor.board import Board
 from gateway.supervisor.child import Child, Pace
 from gateway.supervisor.context import SIGNALS, Context, Main, live
-from gateway.supervisor.lock import Occupied, occupy
-from gateway.supervisor.sockets import CannotListen, Sockets, close_unused, described, open_sockets
+from gateway.supervisor.estate import Estate, acquire
+from gateway.supervisor.handover import Handover, NotUnderstood, received
+from gateway.supervisor.lock import Occupied, look_at
+from gateway.supervisor.sockets import CannotListen, Sockets, by_door, close_unused, described
+from gateway.supervisor.succession import Succession
 from gateway.supervisor.systemd import Notifier
 from gateway.supervisor.watch import Watch
 
-CANNOT_START: Final = 75  # EX_TEMPFAIL: locked or an address in use; trying again later may help
-CONFIGURATION: Final = 78  # EX_CONFIG: settings or policies; trying again does not help
+CANNOT_START: Final = 75  # EX_TEMPFAIL: locked, an address in use, a full disk; trying again later may help
+CONFIGURATION: Final = 78  # EX_CONFIG: settings, policies, permissions, a damaged store; trying again does not help
 
 _DOORS: Final = {"worker": frozenset({"smtp", "milter"}), "services": frozenset({"http"})}
 
 
 class Unusable(Exception):
-    """Raised by `prepare`: the service cannot run with this configuration; `problems` are sentences with places."""
+    """Raised by `prepare`: the service cannot run like this; `problems` are sentences with places.
 
-    def __init__(self, problems: list[str]) -> None:
+    `may_pass`: trying again later may help, without anything being changed here.
+    """
+
+    def __init__(self, problems: list[str], *, may_pass: bool = False) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
+        self.may_pass = may_pass
+
+
+@dataclass(frozen=True, slots=True)
+class _Service:
+    """What is to run."""
+
+    settings: Settings
+    worker: Main
+    services: Main
+    environ: MutableMapping[str, str]
+    pace: Pace
+
+    @property
+    def workers(self) -> int:
+        return self.settings.workers or len(os.sched_getaffinity(0))
+
+    @property
+    def slots(self) -> int:
+        """Of metrics: workers, services, parent."""
+        return self.workers + 2
 
 
 def run(
@@ -46,60 +74,58 @@ def run(
 ) -> int:
     """Run the service until it is told to stop; the result is the exit status.
 
-    `prepare` is called before anything is opened, to refuse a configuration (Unusable: 78). 75 when the state directory
-    is in use or an address is taken, 1 when workers crash at once again and again, else 0.
-    SIGTERM and SIGINT drain, a second one ends at once; SIGHUP goes to all processes.
+    `prepare` is called before anything is opened, to refuse a configuration (Unusable). 75 or 78 when the service cannot
+    start, 1 when workers crash at once again and again, else 0.
+    SIGTERM and SIGINT drain, a second one ends at once; SIGHUP goes to all processes; SIGUSR2 has the program on disk
+    take this one's place. When we are that program, what was handed over to us is in `environ`.
     """
-    descriptor = None
+    service = _Service(settings, worker, services, environ, pace or Pace())
     try:
+        handover = received(environ)
+    except NotUnderstood as refusal:
+        return _refuse(CONFIGURATION, str(refusal))
+    if handover and handover.trial:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    try:
+        look_at(settings.state)
         if prepare is not None:
             prepare()
-        descriptor = occupy(settings.state)
-        sockets = open_sockets(settings, environ)
+        estate = acquire(settings, environ, service.slots, handover)
     except Unusable as refusal:
-        return _refuse(CONFIGURATION, *refusal.problems)
+        return _end(service, handover, _refuse(_status(refusal.may_pass), *refusal.problems))
     except (Occupied, CannotListen) as refusal:
-        if descriptor is not None:
-            os.close(descriptor)
-        return _refuse(CANNOT_START, str(refusal))
+        return _end(service, handover, _refuse(_status(refusal.may_pass), str(refusal)))
+    if handover and handover.trial:
+        estate.close()
+        return 0
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
-        return _prepared(settings, worker, services, sockets, environ, pace or Pace())
+        return _prepared(service, estate)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-        for opened in sockets.values():
-            for each in opened:
-                each.close()
-        os.close(descriptor)
+        estate.close()
 
 
-def _prepared(
-    settings: Settings,
-    worker: Main,
-    services: Main,
-    sockets: Sockets,
-    environ: MutableMapping[str, str],
-    pace: Pace,
-) -> int:
-    workers = settings.workers or len(os.sched_getaffinity(0))
-    board, bell = Board(workers + 1), Bell()
-    directory = settings.state / "metrics"
-    metrics.clear(directory)
+def _prepared(service: _Service, estate: Estate) -> int:
     _raise_descriptor_limit()
+    board, sockets = Board(service.workers + 1), by_door(estate.listeners)
 
     def child(slot: int) -> Child:
-        kind, main = ("worker", worker) if slot < workers else ("services", services)
-        begin = _beginning(settings, slot, sockets, _DOORS[kind], directory, board, bell, main)
-        return Child(slot, "worker" if slot < workers else "services", begin)
+        kind, main = ("worker", service.worker) if slot < service.workers else ("services", service.services)
+        begin = _beginning(service.settings, slot, sockets, _DOORS[kind], estate, board, main)
+        return Child(slot, "worker" if slot < service.workers else "services", begin)
 
-    children = [child(slot) for slot in range(workers + 1)]
-    metrics.use_slot(directory, len(children))  # the parent counts restarts, in a slot of its own
+    children = [child(slot) for slot in range(service.workers + 1)]
+    metrics.use_slot(estate.metrics, estate.base + len(children))  # the parent counts restarts, in a slot of its own
     doors = {door: [described(each) for each in opened] for door, opened in sockets.items() if opened}
-    maillog.event("starting", pid=os.getpid(), workers=workers, doors=doors)
-    try:
-        return Watch(children, board, Notifier(environ), settings.drain, pace, directory).serve()
-    finally:
-        bell.close()
+    maillog.event("starting", pid=os.getpid(), workers=service.workers, doors=doors, older=len(estate.older))
+    return _watch(service, estate, board, children).serve()
+
+
+def _watch(service: _Service, estate: Estate, board: Board, children: list[Child]) -> Watch:
+    succession = Succession(estate, service.environ)
+    notifier = Notifier(service.environ)
+    return Watch(children, board, estate, succession, notifier, service.settings.drain, service.pace)
 
 
 def _beginning(
@@ -107,9 +133,8 @@ def _beginning(
     slot: int,
     sockets: Sockets,
     doors: frozenset[str],
-    directory: Path,
+    estate: Estate,
     board: Board,
-    bell: Bell,
     main: Main,
 ) -> Callable[[], NoReturn]:
     """What the process of a slot does first and last."""
@@ -120,9 +145,10 @@ def _beginning(
             settings=settings,
             slot=slot,
             sockets=close_unused(sockets, doors),
-            metrics_directory=directory,
+            metrics_directory=estate.metrics,
             board=board,
-            bell=bell,
+            bell=estate.bell,
+            base=estate.base,
         )
 
     return lambda: live(make, main, parent)
@@ -134,8 +160,26 @@ def _raise_descriptor_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
+def _status(may_pass: bool) -> int:
+    return CANNOT_START if may_pass else CONFIGURATION
+
+
 def _refuse(status: int, *problems: str) -> int:
     for problem in problems:
         sys.stderr.write(f"gateway: {problem}\n")
     sys.stderr.flush()
     return status
+
+
+def _end(service: _Service, handover: Handover | None, status: int) -> int:
+    """We cannot start. What an older program left to us finishes first: its trial went well, and then things changed."""
+    if handover is None or handover.trial:
+        return status
+    maillog.event("handover-failed", status=status)
+    for _, _, number in handover.listeners:
+        with contextlib.suppress(OSError):  # closed already, where another of them could not be opened
+            if stat.S_ISSOCK(os.fstat(number).st_mode):
+                os.close(number)
+    estate = Estate.of(handover)
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    return _watch(service, estate, Board(0), []).leave(status)

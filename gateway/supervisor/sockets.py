@@ -1,4 +1,7 @@
-"""Listening sockets: opened before fork, or taken over from systemd; a restart of a worker loses no connection."""
+"""Listening sockets: opened before fork, or taken over from systemd or from the program before us.
+
+They live longer than the processes that accept on them, so no restart loses a connection (safety O-2).
+"""
 
 from __future__ import annotations
 
@@ -7,22 +10,43 @@ import errno
 import os
 import socket
 import stat
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
 from grp import getgrgid
 from pathlib import Path
 from typing import Final
 
 from gateway.settings import Address, Settings, parse_listen
+from gateway.supervisor.holder import answers, holder
 
 BACKLOG: Final = 1024  # the kernel takes the lesser of this and net.core.somaxconn
 DOORS: Final = ("smtp", "milter", "http")  # tables of the settings
 _FIRST_PASSED: Final = 3  # SD_LISTEN_FDS_START
+_MAY_PASS: Final = frozenset(
+    {errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS}
+)
 
 Sockets = dict[str, list[socket.socket]]
 
 
 class CannotListen(Exception):
-    """An address cannot be listened at; the text is a sentence for the postmaster."""
+    """An address cannot be listened at; the text is a sentence for the postmaster.
+
+    `may_pass`: trying again later may help, without anything being changed here.
+    """
+
+    def __init__(self, sentence: str, *, may_pass: bool = False) -> None:
+        super().__init__(sentence)
+        self.may_pass = may_pass
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A listening socket, the door that it belongs to, and its address as the settings write it."""
+
+    door: str
+    address: str  # empty: the service manager passed it, and it stands for whatever the settings say
+    socket: socket.socket
 
 
 def addresses(settings: Settings) -> dict[str, list[Address]]:
@@ -34,23 +58,42 @@ def addresses(settings: Settings) -> dict[str, list[Address]]:
     }
 
 
-def open_sockets(settings: Settings, environ: MutableMapping[str, str]) -> Sockets:
+def open_listeners(
+    settings: Settings, environ: MutableMapping[str, str], inherited: Sequence[Listener] = ()
+) -> list[Listener]:
     """The sockets of all doors, listening. Those that systemd passed under a door's name stand for the settings' own.
 
-    Raises CannotListen, with nothing left open.
+    What is inherited and still wanted is kept, the rest of it closed. Raises CannotListen, with nothing left open.
     """
-    sockets = _passed(environ)
+    opened: list[Listener] = []
+    spare = {(each.door, each.address): each for each in inherited if each.address}
     try:
+        opened += (each for each in inherited if not each.address)
+        opened += _passed(environ)
+        passed = {each.door for each in opened}
         for door, where in addresses(settings).items():
-            if door not in sockets:
-                sockets[door] = []
-                for address in where:
-                    sockets[door].append(listen(address))
+            for address in where if door not in passed else ():
+                kept = spare.pop((door, str(address)), None)
+                if kept and not _has_vanished(address):
+                    opened.append(kept)
+                else:
+                    opened.append(Listener(door, str(address), listen(address)))
     except CannotListen:
-        for opened in sockets.values():
-            for each in opened:
-                each.close()
+        for each in (*opened, *inherited):
+            each.socket.close()
         raise
+    wanted = {id(each) for each in opened}
+    for each in inherited:
+        if id(each) not in wanted:
+            each.socket.close()
+    return opened
+
+
+def by_door(listeners: Sequence[Listener]) -> Sockets:
+    """The sockets of each door."""
+    sockets: Sockets = {door: [] for door in DOORS}
+    for each in listeners:
+        sockets[each.door].append(each.socket)
     return sockets
 
 
@@ -59,9 +102,11 @@ def listen(address: Address) -> socket.socket:
     try:
         return _unix(address.path) if address.path else _tcp(address)
     except socket.gaierror as error:
-        raise CannotListen(f"{address}: no such host ({error.strerror}); write an IP address of this server") from None
+        sentence = f"{address}: no such host ({error.strerror}); write an IP address of this server"
+        raise CannotListen(sentence, may_pass=True) from None
     except OSError as error:
-        raise CannotListen(f"{address}: {error.strerror}; {_mending(address, error)}") from None
+        may_pass = error.errno in _MAY_PASS
+        raise CannotListen(f"{address}: {error.strerror}; {_mending(address, error)}", may_pass=may_pass) from None
 
 
 def described(opened: socket.socket) -> str:
@@ -90,7 +135,10 @@ def _mending(address: Address, error: OSError) -> str:
         return "ports below 1024 need CAP_NET_BIND_SERVICE or systemd socket activation"
     if error.errno == errno.EADDRNOTAVAIL:
         return "write an IP address of this server"
-    return "is another program listening there?"
+    who = holder(address.port)
+    return (
+        f"{who} is listening there; stop it, or choose another port" if who else "is another program listening there?"
+    )
 
 
 def _tcp(address: Address) -> socket.socket:
@@ -133,30 +181,39 @@ def _remove_stale(path: Path) -> None:
     with contextlib.suppress(FileNotFoundError):
         if not stat.S_ISSOCK(path.stat().st_mode):
             raise CannotListen(f"unix:{path}: there is a file that is not a socket; remove it or choose another path")
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-            probe.settimeout(1)
-            if probe.connect_ex(str(path)) == 0:
-                raise CannotListen(f"unix:{path}: another program is listening there")
+        if answers(path):
+            who = holder(str(path)) or "another program"
+            raise CannotListen(f"unix:{path}: {who} is listening there; stop it, or choose another path", may_pass=True)
         path.unlink()
 
 
-def _passed(environ: MutableMapping[str, str]) -> Sockets:
+def _has_vanished(address: Address) -> bool:
+    """A Unix socket whose name is gone can be reached by nobody, though it is open."""
+    return bool(address.path) and not Path(address.path).is_socket()
+
+
+def _passed(environ: MutableMapping[str, str]) -> list[Listener]:
     """Sockets of systemd socket activation, by FileDescriptorName= (sd_listen_fds(3)); the variables are taken out."""
     count, pid = environ.pop("LISTEN_FDS", ""), environ.pop("LISTEN_PID", "")
     names = environ.pop("LISTEN_FDNAMES", "").split(":")
-    sockets: Sockets = {}
     if not count.isdigit() or pid != str(os.getpid()):
-        return sockets
+        return []
+    listeners = []
     for number, name in zip(range(_FIRST_PASSED, _FIRST_PASSED + int(count)), names, strict=False):
         if name not in DOORS:
             raise CannotListen(
                 f"systemd passed a socket called {name!r}; write FileDescriptorName=smtp (or milter, http)"
             )
-        opened = socket.socket(fileno=number)
-        opened.setblocking(False)
-        os.set_inheritable(number, False)
-        sockets.setdefault(name, []).append(opened)
-    return sockets
+        listeners.append(adopted(name, "", number))
+    return listeners
+
+
+def adopted(door: str, address: str, number: int) -> Listener:
+    """A socket that came open with our program, under this descriptor; the programs that we start do not get it."""
+    os.set_inheritable(number, False)
+    opened = socket.socket(fileno=number)
+    opened.setblocking(False)
+    return Listener(door, address, opened)
 
 
 def close_unused(sockets: Mapping[str, list[socket.socket]], used: frozenset[str]) -> Sockets:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Mapping
 
 
@@ -16,9 +17,26 @@ class Notifier:
         for_us = environ.get("WATCHDOG_PID", "") in ("", str(os.getpid()))
         usec = environ.get("WATCHDOG_USEC", "")
         self.watchdog = int(usec) / 2_000_000 if usec.isdigit() and for_us else None  # seconds between two signs
+        self._status = ""
+
+    def ready(self, status: str) -> None:
+        """The service is there, or there again after a reload or a hand-over; the process is the one that it was."""
+        self._status = status
+        self.tell("READY=1", f"MAINPID={os.getpid()}", f"STATUS={status}")
+
+    def reloading(self, status: str) -> None:
+        """From now on until ready()."""
+        self._status = status
+        self.tell("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}", f"STATUS={status}")
+
+    def status(self, status: str) -> None:
+        """What `systemctl status` shows; said once for each change."""
+        if status != self._status:
+            self._status = status
+            self.tell(f"STATUS={status}")
 
     def tell(self, *assignments: str) -> None:
-        """Send `READY=1`, `STOPPING=1`, `WATCHDOG=1`, `STATUS=...`."""
+        """Send `STOPPING=1`, `WATCHDOG=1` and the like."""
         if not self._path:
             return
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as speaker:
