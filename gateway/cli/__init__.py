@@ -1,26 +1,27 @@
-"""The command `gateway`: thin verbs, each calling one function. What a verb needs is imported when it runs."""
+"""The command `gateway`. Verbs are registered in verbs.py; here is only the door, so that help and version are quick."""
 
 from __future__ import annotations
 
-import typer
+import sys
+from typing import TYPE_CHECKING, Any
 
-from gateway.cli import policy, quarantine, register, service
+if TYPE_CHECKING:
+    from gateway.cli.verbs import app
 
-app = typer.Typer(
-    name="gateway",
-    help="Inbound mail gateway: proves who sent, names the sending unit, holds what breaks the directive, loses nothing.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command()(service.demo)
-app.command()(service.run)
-app.command()(policy.check)
-app.command()(policy.explain)
-app.add_typer(quarantine.app, name="quarantine")
-app.add_typer(register.app, name="register")
+__all__ = ["app", "main"]
 
 
 def main() -> None:
     """Entry point."""
-    app()
+    from gateway.cli.start import start
+
+    sys.exit(start(sys.argv[1:]))
+
+
+def __getattr__(name: str) -> Any:
+    """`gateway.cli.app`, loaded when somebody asks for it: the library behind it costs as much as Python itself."""
+    if name == "app":
+        from gateway.cli.verbs import app
+
+        return app
+    raise AttributeError(name)

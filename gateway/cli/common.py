@@ -4,25 +4,33 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from datetime import datetime, time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 from zoneinfo import ZoneInfo
 
 import typer
+
+from gateway.cli.speech import Language, UnknownLanguage, heard, named, say, used
+from gateway.cli.tables import print_table, safe
 
 if TYPE_CHECKING:
     from gateway.settings import Settings
     from gateway.store.sqlite import SqliteStore
 
+__all__ = ["Language", "print_table", "safe"]  # of others, named here for verbs
+
 EX_DATAERR, EX_NOINPUT, EX_UNAVAILABLE, EX_CANTCREAT, EX_CONFIG = 65, 66, 69, 73, 78  # sysexits.h
 
-Language = Literal["en", "vi"]
 Config = Annotated[
     Path | None,
     typer.Option(
-        "--config", "-c", envvar="GATEWAY_CONFIG", help="gateway.toml; default: the one in this folder, if any."
+        "--config",
+        "-c",
+        envvar="GATEWAY_CONFIG",
+        help="gateway.toml; default: the one in this folder, if any.",
+        readable=False,  # who reads it says what is wrong, with the exit status of wrong settings
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
@@ -36,17 +44,22 @@ def reference(text: str) -> str:
 
 
 def fail(sentence: str, code: int) -> NoReturn:
-    """Say what is wrong on standard error and end."""
-    typer.echo("\n".join(map(safe, sentence.split("\n"))), err=True)
+    """Say what is wrong on standard error, in the reader's language when the sentence is known, and end."""
+    typer.echo("\n".join(map(safe, heard(sentence).split("\n"))), err=True)
     raise typer.Exit(code)
 
 
+def note(sentence: str) -> None:
+    """Something about the data, which is no data: on standard error, so that programs do not read it."""
+    typer.echo(safe(sentence), err=True)
+
+
 def language(choice: str) -> Language:
-    """The language asked for, or that of the environment: Vietnamese unless LANG names English."""
-    if choice not in ("", "vi", "en"):
-        fail("--lang is vi or en", 2)
-    locale = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG") or ""
-    return "en" if choice == "en" or (not choice and locale.startswith("en")) else "vi"
+    """The language asked for, or the one in use."""
+    try:
+        return named(choice) if choice else used()
+    except UnknownLanguage:
+        fail(say("--lang: there is no language {value}; write vi or en", value=repr(choice)), 2)
 
 
 def settings_of(config: Path | None) -> Settings:
@@ -56,7 +69,7 @@ def settings_of(config: Path | None) -> Settings:
     try:
         return load_settings(config, os.environ)
     except SettingsError as error:
-        fail("\n".join(error.problems), EX_CONFIG)
+        fail("\n".join(error.texts(used())), EX_CONFIG)
 
 
 def with_store(config: Path | None, work: Callable[[SqliteStore, Settings], Awaitable[_T]]) -> _T:
@@ -82,7 +95,7 @@ def with_store(config: Path | None, work: Callable[[SqliteStore, Settings], Awai
     except (CannotStart, StoreError) as error:
         fail(str(error), EX_UNAVAILABLE)
     except UnknownEntry as error:
-        fail(f"no entry {error}", EX_NOINPUT)
+        fail(say("no entry {value}", value=error), EX_NOINPUT)
     except MoveRefused as error:
         fail(str(error), EX_DATAERR)
 
@@ -95,30 +108,19 @@ def print_json(value: object) -> None:
     sys.stdout.write(orjson.dumps(value, default=_plain, option=options).decode())
 
 
+def json_lines(values: Iterable[object]) -> Iterator[bytes]:
+    """One JSON array in pieces, a line for each value."""
+    import orjson
+
+    before = b"[\n"
+    for value in values:
+        yield before + orjson.dumps(value, default=_plain)
+        before = b",\n"
+    yield b"\n]\n" if before == b",\n" else b"[]\n"
+
+
 def _plain(value: Any) -> Any:
     return str(value)
-
-
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], empty: str) -> None:
-    """A table that fits the terminal; without colours when piped."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    if not rows:
-        typer.echo(empty)
-        return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(safe(cell)) for cell in row))
-    Console(width=None if sys.stdout.isatty() else 160, highlight=False).print(table)
-
-
-def safe(text: str) -> str:
-    """Mail's own words on a terminal: control and direction characters are shown, not obeyed (safety S-44)."""
-    return "".join(c if c.isprintable() or c == " " else f"\\u{ord(c):04x}" for c in text)
 
 
 def local(moment: datetime | None, settings: Settings) -> str:
@@ -139,4 +141,4 @@ def day(text: str, settings: Settings, *, end: bool = False) -> datetime | None:
             continue
         midnight = datetime.combine(found, time(), ZoneInfo(settings.timezone))
         return midnight + timedelta(days=1) if end else midnight
-    fail(f"{text!r} is no date: write 2026-11-21 or 21/11/2026", 2)
+    fail(say("{value} is no date; write 2026-11-21 or 21/11/2026", value=repr(text)), 2)

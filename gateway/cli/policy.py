@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gateway.cli.common import EX_CONFIG, EX_NOINPUT, Config, Json, Lang, fail, language, print_json, safe, settings_of
+from gateway.cli.common import EX_CONFIG, EX_NOINPUT, Config, Json, fail, print_json, safe, settings_of
+from gateway.cli.speech import count, heard, say, used
 
 if TYPE_CHECKING:
     from gateway.policy.policyset import PolicySet
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 Folder = Annotated[Path | None, typer.Option("--policies", help="The policy folder; default: the one of the settings.")]
 
 
-def check(config: Config = None, policies: Folder = None, lang: Lang = "", as_json: Json = False) -> None:
+def check(config: Config = None, policies: Folder = None, as_json: Json = False) -> None:
     """Check settings and policies: every problem with its place and how to mend it. Exit status 78 on errors."""
     from gateway.app import contradictions
     from gateway.reloader import inspect
@@ -25,32 +26,37 @@ def check(config: Config = None, policies: Folder = None, lang: Lang = "", as_js
     settings = None if policies else settings_of(config)
     folder = settings.policies if settings else policies or Path()
     if not folder.is_dir():
-        fail(f"{folder}: no such folder", EX_NOINPUT)
+        fail(say("{folder}: no such folder", folder=folder), EX_NOINPUT)
     policy, problems = inspect(folder, datetime.now(UTC))
     wrong = contradictions(settings, policy) if settings else []
     advised = advice(settings) if settings else []
     if as_json:
         print_json(
-            {"usable": policy is not None and not wrong, "problems": problems, "settings": wrong, "advice": advised}
+            {
+                "usable": policy is not None and not wrong,
+                "problems": problems,
+                "settings": wrong,
+                "advice": [each.text() for each in advised],
+            }
         )
     else:
-        vi = language(lang) == "vi"
-        for line in (*wrong, *advised, *(problem.text("vi" if vi else "en") for problem in problems)):
+        told = (*map(heard, wrong), *(each.text(used()) for each in advised), *(each.text(used()) for each in problems))
+        for line in told:
             typer.echo(safe(line), err=True)
-        typer.echo(_verdict(folder, None if wrong else policy, len(problems) + len(advised), vi))
+        typer.echo(_verdict(folder, None if wrong else policy, len(problems) + len(advised)))
     if policy is None or wrong:
         raise typer.Exit(EX_CONFIG)
 
 
-def _verdict(folder: Path, policy: PolicySet | None, problems: int, vi: bool) -> str:
+def _verdict(folder: Path, policy: PolicySet | None, problems: int) -> str:
     if policy is None:
-        return (
-            f"{folder}: chưa dùng được, hãy sửa các lỗi trên" if vi else f"{folder}: not usable, mend the errors above"
-        )
-    units, rules = len(policy.grounds.registry.units), len(policy.rules)
-    if vi:
-        return f"{folder}: dùng được ({rules} quy tắc, {units} đơn vị, {problems} cảnh báo)"
-    return f"{folder}: usable ({rules} rules, {units} units, {problems} warnings)"
+        return say("{folder}: not usable, mend the errors above", folder=folder)
+    counts = (
+        count(len(policy.rules), "{n} rule", "{n} rules"),
+        count(len(policy.grounds.registry.units), "{n} unit", "{n} units"),
+        count(problems, "{n} warning", "{n} warnings"),
+    )
+    return say("{folder}: usable ({counts})", folder=folder, counts=", ".join(counts))
 
 
 def explain(
@@ -63,7 +69,6 @@ def explain(
     at: Annotated[str, typer.Option("--at", help="Judge as of this moment (ISO 8601).")] = "",
     config: Config = None,
     policies: Folder = None,
-    lang: Lang = "",
     as_json: Json = False,
 ) -> None:
     """Tell what would happen to a message and why: evidence, sender, every rule. Nothing is sent, held or written."""
@@ -73,10 +78,10 @@ def explain(
 
     settings = settings_of(config)
     if not file.is_file():
-        fail(f"{file}: no such file", EX_NOINPUT)
+        fail(say("{file}: no such file", file=file), EX_NOINPUT)
     question = Question(file.read_bytes(), sender, tuple(to or ()), client, helo, zone, at)
     try:
-        answer = asyncio.run(explained(settings, policies or settings.policies, question, language(lang)))
+        answer = asyncio.run(explained(settings, policies or settings.policies, question, used()))
     except QuestionError as error:
         fail(str(error), error.code)
     if as_json:

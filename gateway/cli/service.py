@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.common import EX_UNAVAILABLE, Config, Lang, fail, language, settings_of
+from gateway.cli.common import EX_UNAVAILABLE, Config, fail, settings_of
+from gateway.cli.speech import used
 
 
 def run(config: Config = None) -> None:
@@ -20,12 +21,11 @@ def demo(
     stay: Annotated[
         bool, typer.Option("--stay", help="Keep everything running afterwards, to be tried by hand.")
     ] = False,
-    lang: Lang = "",
 ) -> None:
     """Show the gateway on loopback: its own DNS, a receiving server, and real signed messages that tell the story."""
     from gateway.demo.show import DemoFailed, show
 
     try:
-        show(language(lang), stay=stay)
+        show(used(), stay=stay)
     except DemoFailed as error:
         fail(str(error), EX_UNAVAILABLE)

@@ -18,6 +18,7 @@ from gateway.settings.models import (
     SmtpSettings,
     StoreSettings,
 )
+from gateway.settings.sentence import Sentence
 
 __all__ = [
     "Address",
@@ -28,6 +29,7 @@ __all__ = [
     "NoticeSettings",
     "RelaySettings",
     "Section",
+    "Sentence",
     "Settings",
     "SettingsError",
     "SmtpSettings",

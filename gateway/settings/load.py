@@ -12,22 +12,43 @@ from pydantic import ValidationError
 
 from gateway.settings.consistency import contradictions
 from gateway.settings.models import Section, Settings
-from gateway.settings.places import line_of, lines_of_keys
+from gateway.settings.places import Place, place_of, places_of_keys
+from gateway.settings.sentence import Language, Sentence, reason
 from gateway.settings.sentences import sentence, shown
+from gateway.settings.syntax import NOT_TOML, syntax
 
 DEFAULT: Final = Path("gateway.toml")
 _TOML_PLACE: Final = re.compile(r"\s*\(at line (\d+), column (\d+)\)")
+
+_NO_FILE: Final = Sentence(
+    "{file}: no such file; write it, or start without naming one",
+    "{file}: không có tệp này; hãy tạo tệp, hoặc chạy lệnh mà không nêu tên tệp",
+)
+_NOT_UTF8: Final = Sentence(
+    "{file}:{line}: not UTF-8; save the file as UTF-8",
+    "{file}:{line}: không phải UTF-8; hãy lưu tệp theo bảng mã UTF-8",
+)
+_UNREADABLE: Final = Sentence(
+    "{file}: cannot be read: {why}; let the gateway's user read it",
+    "{file}: không đọc được: {why}; hãy cấp quyền đọc cho người dùng chạy cổng thư",
+)
+_WRONG: Final = Sentence("{place}: {key}: value {value}: {why}", "{place}: {key}: giá trị {value}: {why}")
+_TROUBLE: Final = Sentence("{place}: {key}: {why}", "{place}: {key}: {why}")
 
 Keys = tuple[str, ...]
 SectionT = TypeVar("SectionT", bound=Section)
 
 
 class SettingsError(Exception):
-    """The settings cannot be used; `problems` are sentences that begin with `file:line:` or a variable's name."""
+    """The settings cannot be used; `problems` are sentences that begin with `file:line:column:` or a variable's name."""
 
-    def __init__(self, problems: list[str]) -> None:
+    def __init__(self, problems: list[Sentence]) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
+
+    def texts(self, language: Language) -> list[str]:
+        """The problems as a person reads them."""
+        return [problem.text(language) for problem in self.problems]
 
 
 def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
@@ -46,12 +67,12 @@ def _read(file: Path, *, required: bool) -> str:
     except FileNotFoundError:
         if not required:
             return ""
-        raise SettingsError([f"{file}: no such file; write it, or start without naming one"]) from None
+        raise SettingsError([_NO_FILE.filled(file=file)]) from None
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
-        raise SettingsError([f"{file}:{line}: not UTF-8; save the file as UTF-8"]) from None
+        raise SettingsError([_NOT_UTF8.filled(file=file, line=line)]) from None
     except OSError as error:
-        raise SettingsError([f"{file}: cannot be read: {error.strerror}"]) from None
+        raise SettingsError([_UNREADABLE.filled(file=file, why=reason(error))]) from None
 
 
 class _Loading:
@@ -61,9 +82,9 @@ class _Loading:
         self._file = file
         self._environ = environ
         self._text = text
-        self._lines: dict[Keys, int] = {}
+        self._places: dict[Keys, Place] = {}
         self._variables: dict[str, Any] = {}
-        self._problems: dict[Keys, str] = {}
+        self._problems: dict[Keys, Sentence] = {}
 
     def settings(self) -> Settings:
         tables = self._tables()
@@ -74,7 +95,8 @@ class _Loading:
             settings = self._without_wrong_keys(tables)
         settings = _anchored(settings, self._file.absolute().parent)
         for keys, problem in contradictions(settings, tuple(self._problems)):
-            self._problems.setdefault(keys, f"{self._place(keys)}: {'.'.join(keys)}: {problem}")
+            told = _TROUBLE.filled(place=self._place(keys), key=".".join(keys), why=problem)
+            self._problems.setdefault(keys, told)
         if self._problems:
             raise SettingsError([self._problems[keys] for keys in sorted(self._problems, key=self._line)])
         return settings
@@ -84,39 +106,43 @@ class _Loading:
             tables = tomllib.loads(self._text + "\n")  # so that a fault at the very end has a line
         except tomllib.TOMLDecodeError as error:
             raise SettingsError([self._syntax(str(error))]) from None
-        self._lines = lines_of_keys(self._text)
+        self._places = places_of_keys(self._text)
         if any(name.upper().startswith("GATEWAY_") for name in self._environ):
             from gateway.settings.variables import read_variables  # costs an import that most starts do not need
 
             self._variables = read_variables(self._environ)
         return _merged(tables, self._variables)
 
-    def _syntax(self, message: str) -> str:
+    def _syntax(self, message: str) -> Sentence:
         match = _TOML_PLACE.search(message)
         what = _TOML_PLACE.sub("", message).replace("(at end of document)", "at the end of the file")
         place = f"{match[1]}:{match[2]}" if match else str(self._text.count("\n") + 1)
-        return (
-            f"{self._file}:{place}: not TOML: {what}; text stands in quotes, lists in [ ], a table begins with [name]"
-        )
+        return NOT_TOML.filled(place=f"{self._file}:{place}", what=syntax(what))
 
     def _collect(self, errors: ValidationError, tables: dict[str, Any]) -> None:
         for error in errors.errors(include_url=False):
             keys, value = _inner(tables, error["loc"])
-            given = "" if error["type"] == "extra_forbidden" else f"value {shown(keys, value)}: "
-            problem = f"{self._place(keys)}: {'.'.join(keys)}: {given}{sentence(error, keys)}"
+            is_unknown = error["type"] == "extra_forbidden"
+            problem = (_TROUBLE if is_unknown else _WRONG).filled(
+                place=self._place(keys, of_value=not is_unknown),
+                key=".".join(keys),
+                value=shown(keys, value),
+                why=sentence(error, keys),
+            )
             self._problems.setdefault(keys, problem)  # of the members of a union, the first complaint will do
 
-    def _place(self, keys: Keys) -> str:
+    def _place(self, keys: Keys, *, of_value: bool = True) -> str:
         """Variables go over the file, so a key that both set is the variable's."""
         known = _inner(self._variables, keys)[0]
         if known and len(known) >= min(len(keys), 2):
             from gateway.settings.variables import variable_of
 
             return variable_of(self._environ, keys) or str(self._file)
-        return f"{self._file}:{self._line(keys)}" if self._text else str(self._file)
+        place = place_of(self._places, keys)
+        return f"{self._file}:{place.line}:{place.value if of_value else place.key}" if self._text else str(self._file)
 
     def _line(self, keys: Keys) -> int:
-        return line_of(self._lines, keys)
+        return place_of(self._places, keys).line
 
     def _without_wrong_keys(self, tables: dict[str, Any]) -> Settings:
         """The settings with defaults in the place of what is wrong, so that contradictions are told in the same run."""

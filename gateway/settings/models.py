@@ -40,6 +40,7 @@ class SmtpSettings(Section):
     certificate: Path | None = None
     """PEM chain; STARTTLS is offered when certificate and key are set. SIGHUP reads both again."""
     key: Path | None = None
+    """PEM private key of the certificate, not encrypted."""
     max_recipients: Annotated[int, Field(ge=100)] = 1000
     """Recipients of one transaction (RFC 5321 §4.5.3.1.8 asks for 100 at least)."""
     command_timeout: Annotated[float, Field(gt=0)] = 300.0
@@ -124,14 +125,19 @@ class NoticeSettings(Section):
     route: str = "main"
     """Policy route through which notices leave."""
     dkim_selector: str = ""
+    """Selector under which the public key of dkim_key is published."""
     dkim_domain: str = ""
+    """Signing domain; it should be that of `from`."""
     dkim_key: Path | None = None
     """PEM private key; notices are signed, and messages whose subject a rule changes are sealed (ARC), when all are set."""
     window_days: Annotated[int, Field(ge=1)] = 7
     """One notice per sender, unit and directive in this many days (AR-12)."""
     per_sender_day: Annotated[int, Field(ge=0)] = 5
+    """Notices to one mailbox in a day."""
     per_domain_hour: Annotated[int, Field(ge=0)] = 60
+    """Notices to mailboxes of one domain in an hour."""
     per_hour: Annotated[int, Field(ge=0)] = 300
+    """Notices in an hour, in all."""
     enabled: bool = True
     """The kill switch (AR-18)."""
     dry_run: bool = False
@@ -149,6 +155,7 @@ class Settings(Section):
     hostname: Annotated[str, AfterValidator(checked_hostname)] = "mx.longan.edu.vn"
     """Our name in greeting, EHLO and Received."""
     policies: Path = Path("policies")
+    """The folder that admins edit."""
     state: Path = Path("var")
     """Database, blobs, spool, last-good policies."""
     workers: Annotated[int, Field(ge=1, le=256)] | None = None
