@@ -37,6 +37,11 @@ class MilterDoor:
         """Connections that are open, or still finish what a mail server left behind."""
         return len(self._shared.connections)
 
+    @property
+    def under_way(self) -> int:
+        """Messages that have begun and have not ended."""
+        return sum(not connection.is_at_rest for connection in self._shared.connections)
+
     async def drain(self, seconds: float) -> bool:
         """Accept no more, let messages under way finish, then leave. Whether all did within the seconds.
 

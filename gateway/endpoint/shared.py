@@ -50,10 +50,17 @@ class Shared:
         self.tls, _ = certificate_or(None, settings)
         self.sessions: set[SmtpSession] = set()
         self.draining = False
+        self.fresh_from = 0.0  # loop time: while draining, who has connected since then
+        self.patient_until = 0.0  # may begin a first transaction up to then
         self.greeting = Reply(220, "", f"{hostname} ESMTP")
         self.hello = Reply(250, "", hostname)
         self.template, self.commands = _template(session, hostname, settings, loop)
         self.offer = lru_cache(maxsize=64)(self._offer)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nobody may begin anything any more."""
+        return self.draining and self.loop.time() >= self.patient_until
 
     def features(self) -> Features:
         """What EHLO offers of the extensions that a downstream must have too (R-17)."""

@@ -17,6 +17,8 @@ from gateway.settings import SmtpSettings
 
 BACKLOG: Final = 1024  # connections that wait to be accepted
 LAST_SECONDS: Final = 1.0  # for sessions to end after they were cut
+ACCEPTED_SECONDS: Final = 0.05  # for connections that the event loop has accepted and not yet told of
+FRESH_SECONDS: Final = 2.0  # for sessions that have just begun to bring their message, when we stop
 
 
 class Door:
@@ -36,6 +38,11 @@ class Door:
         """Sessions that are open, or still finish what a client left behind."""
         return len(self._shared.sessions)
 
+    @property
+    def under_way(self) -> int:
+        """Transactions that have begun and have not ended."""
+        return sum(session.is_in_transaction for session in self._shared.sessions)
+
     def reload_certificate(self) -> bool:
         """Read certificate and key again, for connections to come. False: they are unusable and the old ones stay."""
         self._shared.tls, is_good = certificate_or(self._shared.tls, self._shared.settings)
@@ -44,13 +51,26 @@ class Door:
         return is_good
 
     async def drain(self, seconds: float) -> bool:
-        """Accept no more, send idle clients away, let transactions finish. Whether all did within the seconds."""
-        self._shared.draining = True
+        """Accept no more, send idle clients away, let transactions finish. Whether all did within the seconds.
+
+        Who has only just connected is let bring one message: a mail server that hears 421 comes again much later.
+        """
+        shared, patience = self._shared, min(seconds, FRESH_SECONDS)
+        now = shared.loop.time()
+        shared.draining, shared.fresh_from, shared.patient_until = True, now - FRESH_SECONDS, now + patience
         for server in self._servers:
             server.close()
+        self._dismiss()
+        if patience:
+            await asyncio.sleep(ACCEPTED_SECONDS)
+        if await self._ended(patience):
+            return True
+        self._dismiss()
+        return await self._ended(seconds - patience)
+
+    def _dismiss(self) -> None:
         for session in tuple(self._shared.sessions):
             session.dismiss()
-        return await self._ended(seconds)
 
     async def close(self) -> None:
         """Cut what is still open, now. Nothing that a client heard 250 for depends on it."""

@@ -43,9 +43,9 @@ class Admission(Connection):
         """Let the client in and greet it. Raises Refusal, ProxyError, IncompleteReadError, OSError."""
         shared = self.shared
         peer = self._peer()
-        if len(shared.sessions) > shared.settings.connections or shared.draining:
+        if len(shared.sessions) > shared.settings.connections or shared.is_closed:
             metrics.connections.labels("refused").inc()
-            raise Refusal(say.STOPPING if shared.draining else say.TOO_MANY_CONNECTIONS, close=True)
+            raise Refusal(say.STOPPING if shared.is_closed else say.TOO_MANY_CONNECTIONS, close=True)
         origin = peer
         if within(peer.address, shared.settings.proxy_from):
             self._reset_timeout(min(PROXY_SECONDS, self._timeout_duration))

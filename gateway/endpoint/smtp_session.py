@@ -50,6 +50,8 @@ class SmtpSession(Receiving):
         self._tarpit = Tarpit()
         self._offered = Features()
         self._idle = False
+        self._has_begun = False  # a transaction, at any time
+        self._since = shared.loop.time()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -60,10 +62,22 @@ class SmtpSession(Receiving):
     def task(self) -> asyncio.Task[None] | None:
         return self._handler_coroutine
 
+    @property
+    def is_in_transaction(self) -> bool:
+        return self._mail is not None
+
     def dismiss(self) -> None:
-        """The service stops: leave now, if nothing is under way (O-1)."""
-        if self._idle and self._mail is None:
+        """The service stops: leave now, if nothing is under way or about to be (O-1)."""
+        if self._idle and self._must_go:
             self.hang_up(say.STOPPING)
+
+    @property
+    def _must_go(self) -> bool:
+        """Whether the service stops, and this session has neither a transaction nor a claim to begin its first."""
+        shared = self.shared
+        if not shared.draining or self._mail is not None:
+            return False
+        return shared.is_closed or self._has_begun or self._since < shared.fresh_from
 
     # ---- the conversation ---------------------------------------------------------------------------------------
 
@@ -94,7 +108,7 @@ class SmtpSession(Receiving):
         while not self.is_gone:
             if self._budget.is_spent:
                 return self.hang_up(say.TOO_MANY_ERRORS)
-            if self.shared.draining and self._mail is None:
+            if self._must_go:
                 return self.hang_up(say.STOPPING)
             try:
                 await self._obey()
@@ -174,6 +188,7 @@ class SmtpSession(Receiving):
             raise Refusal(STORAGE_ERROR)
         client = self._client(utf8=utf8)
         self._broken = None
+        self._has_begun = True
         self._mail = OpenTransaction(self.shared.reception, client, utf8=utf8, forwarded=self._forwarded)
         reply = await self._asked(self._mail.mail(path.mailbox, parameters))
         if not reply.is_positive:

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import fcntl
 import json
+import os
+import pty
+import re
+import shlex
+import shutil
+import struct
+import subprocess
+import sys
+import termios
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +23,15 @@ from typing import Any
 
 import pytest
 
+from gateway.cli.examples import EXAMPLES
+from gateway.cli.terminal import width
 from gateway.settings import load_settings
 from gateway.store.sqlite import open_store
 from tests.support.corpus import CorpusCase, cases
 from tests.support.gateway_process import GatewayProcess, prepared
 from tests.support.node import Gateway, gateway, id_of
 
+ROOT = Path(__file__).parents[2]
 OFFICIAL, FREE = next(c for c in cases() if c.name[:2] == "01"), next(c for c in cases() if c.name[:2] == "02")
 
 
@@ -189,8 +203,11 @@ async def test_quarantine_list_show_reject(office: Office) -> None:
     assert "free-provider-submission [hold]: yes" in shown
     assert "Báo cáo số 45/BC-THCS" in shown
     done = await office.run("quarantine", "reject", held, "--reason", "gửi lại bằng hộp thư công vụ")
-    assert (done.returncode, done.stdout.strip()) == (0, f"{held}: rejected")
-    assert "Nothing is held." in (await office.run("quarantine", "list")).stdout
+    assert (done.returncode, done.stdout.strip()) == (
+        0,
+        f"{held}: rejected gửi lại bằng hộp thư công vụ",
+    )
+    assert "Nothing is held." in (await office.run("quarantine", "list")).stderr
     assert [entry["state"] for entry in await office.json("quarantine", "list", "--all")] == ["rejected"]
     assert "gửi lại bằng hộp thư công vụ" in (await office.run("quarantine", "show", held)).stdout
     assert (await office.run("quarantine", "release", held)).returncode == 65
@@ -216,7 +233,9 @@ async def test_register_search_show_export_units(office: Office, tmp_path: Path)
     assert "vanthu@longan.edu.vn: relayed by rule unit-mail" in shown
     assert (await office.run("register", "show", "KHONG-CO")).returncode == 66
     done = await office.run("register", "export", "--output", "so.csv")
-    assert "2 messages" in done.stdout
+    assert (done.stdout, done.stderr) == ("", "so.csv: 2 messages\n")
+    exported = await office.json("register", "export")
+    assert exported == await office.json("register", "search")
     csv = (tmp_path / "so.csv").read_bytes().decode("utf-8-sig")
     assert len(csv.strip().splitlines()) == 3
     sent = await office.json("register", "units", "--kind", "phong-gddt")
@@ -285,3 +304,158 @@ def test_what_the_service_would_not_start_with_is_told_by_check(
         done = folder.command(verb, **environment)
         assert done.returncode == 78
         assert words in done.stderr
+
+
+# ---- the shell --------------------------------------------------------------------------------------------------------
+
+
+def lines_of(*verbs: str) -> list[str]:
+    return [example.line for name, them in EXAMPLES.items() if name.startswith(verbs) for example in them]
+
+
+async def test_every_example_of_the_clerk_runs(office: Office, tmp_path: Path) -> None:
+    """As it stands in help and manual, but for the reference; each change on a message that is still held."""
+    for line in lines_of("quarantine", "register"):
+        if any(verb in line for verb in ("reject", "delete", "release")):
+            continue  # one message, one fate: below
+        done = await office.run(*shlex.split(line.replace("7F3K-9QXM-2C4D", office.ids["held"]))[1:])
+        assert done.returncode == 0, (line, done)
+    assert (tmp_path / "register.csv").stat().st_size > 100
+    [reject] = lines_of("quarantine reject")
+    done = await office.run(*shlex.split(reject.replace("7F3K-9QXM-2C4D", office.ids["held"]))[1:], "--json")
+    assert json.loads(done.stdout)["state"] == "rejected"
+    for line in lines_of("quarantine release", "quarantine delete"):
+        done = await office.run(*shlex.split(line.replace("7F3K-9QXM-2C4D", office.ids["held"]))[1:])
+        assert done.returncode == 65, (line, done)
+        assert "is rejected" in done.stderr
+
+
+def test_every_example_of_the_operator_runs(folder: GatewayProcess) -> None:
+    shutil.copytree(folder.folder / "policies", folder.folder / "copy")
+    (folder.folder / "mail.eml").write_bytes(FREE.message)
+    (folder.folder / "zone.yaml").write_text("{}")
+    for line in lines_of("check", "explain", "completion"):
+        words = shlex.split(line.partition(" > ")[0])[1:]
+        done = folder.command(*words, *(["--zone", "zone.yaml"] if words[0] == "explain" else []))
+        assert (done.returncode, done.stderr) == (0, ""), line
+        assert done.stdout
+
+
+def on_terminal(folder: GatewayProcess, *arguments: str, columns: int = 80, **environment: str) -> str:
+    """What a person sees: the command on a terminal of this width."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(folder.folder)
+        kept = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "NO_COLOR", "LINES")}
+        environ = {**kept, "PYTHONPATH": str(ROOT), "TERM": "xterm", "LC_ALL": "en_US.UTF-8", **environment}
+        os.execve(sys.executable, [sys.executable, "-m", "gateway", *arguments], environ)
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    shown = b""
+    with contextlib.suppress(OSError):  # EIO: the other end has closed
+        while part := os.read(terminal, 65536):
+            shown += part
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0, shown.decode()
+    return shown.decode().replace("\r\n", "\n")
+
+
+@pytest.mark.parametrize("language", ["en_US.UTF-8", "vi_VN.UTF-8"])
+async def test_screens_fit_a_terminal_of_80_columns(office: Office, language: str) -> None:
+    """No line is torn by the terminal, the reference is whole; only what the office must read whole may be longer."""
+    for arguments in (("quarantine", "list"), ("register", "search"), ("register", "units")):
+        shown = await asyncio.to_thread(on_terminal, office.desk, *arguments, LC_ALL=language, NO_COLOR="1")
+        assert max(map(width, shown.splitlines())) <= 80, shown
+        assert "\x1b" not in shown
+    assert office.ids["held"] in await asyncio.to_thread(on_terminal, office.desk, "quarantine", "list", columns=40)
+
+
+async def test_colours_are_for_terminals_alone(office: Office) -> None:
+    assert "\x1b[1m" in await asyncio.to_thread(on_terminal, office.desk, "quarantine", "list")
+    assert "\x1b" not in (await office.run("quarantine", "list")).stdout
+    assert "\x1b" not in (await office.run("quarantine", "show", office.ids["held"])).stdout
+    held = (await office.run("quarantine", "list")).stdout
+    assert held.count("\t") == 7
+    assert held.startswith(office.ids["held"] + "\t")
+
+
+async def test_the_clerk_reads_vietnamese(office: Office) -> None:
+    held = office.ids["held"]
+    shown = (await office.run("quarantine", "show", held, "--lang", "vi")).stdout
+    for words in (
+        "Trạng thái",
+        "đang giữ",
+        "Các quy tắc đã xét",
+        "free-provider-submission [hold]: có",
+        "submission: có: ",
+    ):
+        assert words in shown
+    assert "not found" not in shown
+    shown = (await office.run("register", "show", office.ids["official"], "--lang", "vi")).stdout
+    assert "vanthu@longan.edu.vn: đã chuyển theo quy tắc unit-mail" in shown
+    done = await office.run("quarantine", "show", "KHONG-CO", "--lang", "vi")
+    assert done.stderr == "không có thư bị giữ mang mã KH0NG-C0\n"
+
+
+async def test_a_reader_that_goes_ends_us_silently(office: Office) -> None:
+    """`gateway register export | head -0`."""
+    command = f"{shlex.quote(sys.executable)} -m gateway register export | head -c 0; echo ${{PIPESTATUS[0]}}"
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = await asyncio.to_thread(
+        subprocess.run, ["bash", "-c", command], cwd=office.desk.folder, env=environ, capture_output=True, text=True
+    )
+    assert done.stderr == ""
+    assert int(done.stdout) in (0, 141)  # 0: all was in the pipe before it closed
+
+
+def test_output_that_nobody_reads_is_no_traceback(folder: GatewayProcess) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    for arguments in (("--help",), ("check", "--json"), ("completion", "bash")):
+        command = [sys.executable, "-m", "gateway", *arguments]
+        done = subprocess.run(command, cwd=folder.folder, env=environ, stdout=write, stderr=subprocess.PIPE, timeout=60)
+        assert (done.returncode, done.stderr) == (141, b""), arguments
+    os.close(write)
+
+
+async def test_control_c_at_a_question_changes_nothing(office: Office) -> None:
+    held = office.ids["held"]
+
+    def interrupted() -> tuple[int, str]:
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.chdir(office.desk.folder)
+            environ = {**os.environ, "PYTHONPATH": str(ROOT), "LC_ALL": "en_US.UTF-8"}
+            os.execve(sys.executable, [sys.executable, "-m", "gateway", "quarantine", "reject", held], environ)
+        shown = b""
+        while b"Reason" not in shown:
+            shown += os.read(terminal, 4096)
+        os.write(terminal, b"\x03")
+        with contextlib.suppress(OSError):
+            while part := os.read(terminal, 4096):
+                shown += part
+        os.close(terminal)
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), shown.decode()
+
+    status, shown = await asyncio.to_thread(interrupted)
+    assert status == 130
+    assert "Traceback" not in shown
+    assert [entry["state"] for entry in await office.json("quarantine", "list")] == ["held"]
+    done = await office.run("quarantine", "delete", held)  # nobody answers: standard input is empty
+    assert done.returncode == 66
+    assert "nothing was done" in done.stderr
+
+
+async def test_keys_of_json_are_those_of_the_page(office: Office) -> None:
+    """docs/how-to/en/commands.md lists them; programs rely on them."""
+    page = (ROOT / "docs/how-to/en/commands.md").read_text("utf-8")
+    listed = {
+        row[1]: set(re.findall(r"`(\w+)`", row[2])) for row in re.finditer(r"^\| `([\w ]+)` \| (.*) \|$", page, re.M)
+    }
+    [entry] = await office.json("quarantine", "list")
+    assert set(entry) == listed["quarantine list"]
+    assert set(await office.json("quarantine", "show", office.ids["held"])) == listed["quarantine list"] | {"acts"}
+    assert set((await office.json("register", "search"))[0]) == listed["register search"]
+    assert set((await office.json("register", "units"))[0]) == listed["register units"]
+    assert set(await office.json("check")) == listed["check"]
+    assert set(await office.json("check", "--policies", "policies")) == listed["check"]

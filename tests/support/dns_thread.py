@@ -11,9 +11,9 @@ from gateway.demo.dns import DnsServer, ZoneData
 
 
 @contextmanager
-def dns_thread(zone: ZoneData) -> Iterator[DnsServer]:
+def dns_thread(zone: ZoneData, *, port: int = 0) -> Iterator[DnsServer]:
     """A running server; its `zone` may be replaced at any time, also by another test."""
-    server, loop = DnsServer(zone), asyncio.new_event_loop()
+    server, loop = DnsServer(zone, port=port), asyncio.new_event_loop()
     ready, stop = threading.Event(), asyncio.Event()
 
     async def serve() -> None:

@@ -55,12 +55,12 @@ class GatewayProcess:
     http: int
     process: subprocess.Popen[bytes] | None = None
 
-    def command(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    def command(self, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
         """Run another verb of `gateway` in the same folder, as an operator would beside the running service."""
         return subprocess.run(
             [sys.executable, "-m", "gateway", *arguments],
             cwd=self.folder,
-            env={**_environment(), **environment},
+            env={**environment(), **changes},
             capture_output=True,
             text=True,
             timeout=PATIENCE,
@@ -83,7 +83,7 @@ class GatewayProcess:
     def start(self) -> None:
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "gateway", "run"], cwd=self.folder, env=_environment(), stdout=log, stderr=log
+                [sys.executable, "-m", "gateway", "run"], cwd=self.folder, env=environment(), stdout=log, stderr=log
             )
         self.await_true(self.is_live, "the gateway does not start")
 
@@ -149,7 +149,7 @@ def _listening(port: int) -> set[str]:
     return {f"socket:[{row[9]}]" for row in rows if row[1] == wanted and row[3] == "0A"}
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
     return {**kept, "PYTHONPATH": str(ROOT), "LC_ALL": "en_US.UTF-8", "COLUMNS": "200"}
 

@@ -12,7 +12,7 @@ import sys
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,18 @@ REPOSITORY = Path(__file__).parents[2]
 class Service:
     """The test service, running; its log is read in a thread, event by event."""
 
-    def __init__(self, state: Path, *options: str, environ: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        state: Path,
+        *options: str,
+        environ: dict[str, str] | None = None,
+        program: Sequence[str] = (sys.executable, "-m", "tests.support.service"),
+    ) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.service", str(state), *options],
+            [*program, str(state), *options],
             cwd=REPOSITORY,
             stderr=subprocess.PIPE,
-            env={**os.environ, **(environ or {})},
+            env={**os.environ, "PYTHONPATH": str(REPOSITORY), **(environ or {})},
             start_new_session=True,
         )
         self.events: list[dict[str, Any]] = []

@@ -2,7 +2,8 @@
 
 Its workers speak lines: `work SECONDS` is answered `250 SLOT PID` after that time, `hang` stops the event loop.
 Options: broken (workers crash at once), broken-services, refuse (prepare refuses), deaf (workers do not heed the stop),
-workers=N, drain=SECONDS, address=HOST:PORT, hung=SECONDS.
+refuse-trial (prepare refuses in the trial of a hand-over), slow-trial, broken-when=FILE (workers crash while it is there),
+workers=N, drain=SECONDS, address-in=FILE, address=HOST:PORT, hung=SECONDS.
 """
 
 from __future__ import annotations
@@ -17,17 +18,20 @@ from pathlib import Path
 from gateway import maillog, metrics
 from gateway.settings import HttpSettings, Settings, SmtpSettings
 from gateway.supervisor import Context, Health, Pace, Unusable, run
+from gateway.supervisor.handover import VARIABLE
 
 OPTIONS = dict(option.partition("=")[::2] for option in sys.argv[2:])
+IS_TRIAL = '"trial":true' in os.environ.get(VARIABLE, "")
 
 
 async def worker(context: Context) -> None:
-    if "broken" in OPTIONS:
+    if "broken" in OPTIONS or Path(OPTIONS.get("broken-when", "/nowhere")).exists():
         raise RuntimeError("as told")
     busy: set[asyncio.Task[None]] = set()
 
     async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
+        busy.add(task)  # who has only just connected is answered too
         while line := (await reader.readline()).split():
             busy.add(task)
             match line[0]:
@@ -40,13 +44,17 @@ async def worker(context: Context) -> None:
                 writer.write(b"250 %d %d\r\n" % (context.slot, os.getpid()))
                 await writer.drain()
             busy.discard(task)
+        busy.discard(task)
         writer.close()
 
     servers = [await asyncio.start_server(client, sock=each) for each in context.sockets["smtp"]]
-    asyncio.get_running_loop().create_task(hear_hangups(context))
+    hangups = asyncio.create_task(hear_hangups(context))
+    context.opened()
     await context.stopping.wait()
+    hangups.cancel()
     for server in servers:
         server.close()
+    await asyncio.sleep(0.05)  # what was accepted is told of in the next turn of the event loop
     while busy or "deaf" in OPTIONS:
         await asyncio.sleep(0.02)
 
@@ -56,6 +64,7 @@ async def hear_hangups(context: Context) -> None:
         await context.hangup.wait()
         context.hangup.clear()
         maillog.event("reloaded", slot=context.slot)
+        context.reloaded()
 
 
 async def services(context: Context) -> None:
@@ -64,22 +73,28 @@ async def services(context: Context) -> None:
     health = Health(context.metrics_directory, context.not_alive, {}, is_draining=lambda: context.is_draining)
     serving = asyncio.create_task(health.serve(context.sockets["http"]))
     hangups = asyncio.create_task(hear_hangups(context))
+    context.opened()
     await context.stopping.wait()
     serving.cancel()
     hangups.cancel()
 
 
 def prepare() -> None:
-    if "refuse" in OPTIONS:
+    if "slow-trial" in OPTIONS and IS_TRIAL:
+        time.sleep(3600)
+    if "refuse" in OPTIONS or ("refuse-trial" in OPTIONS and IS_TRIAL):
         raise Unusable(["policies/units.csv:7: unit_id: 'PGD-BENLUC': given twice"])
 
 
 if __name__ == "__main__":
+    address = OPTIONS.get("address", "127.0.0.1:0")
+    if "address-in" in OPTIONS:
+        address = Path(OPTIONS["address-in"]).read_text()
     settings = Settings(
         state=Path(sys.argv[1]),
         workers=int(OPTIONS.get("workers", 2)),
         drain=float(OPTIONS.get("drain", 20)),
-        smtp=SmtpSettings(listen=(OPTIONS.get("address", "127.0.0.1:0"),)),
+        smtp=SmtpSettings(listen=(address,)),
         http=HttpSettings(listen="127.0.0.1:0"),
     )
     pace = Pace(first_delay=0.05, longest_delay=0.2, steady=3.0, hung=float(OPTIONS.get("hung", 120)))

@@ -175,8 +175,8 @@ class Sink:
 
 
 @contextlib.asynccontextmanager
-async def running(sink: Sink) -> AsyncIterator[Sink]:
-    """Serve on a free loopback port."""
+async def running(sink: Sink, port: int = 0) -> AsyncIterator[Sink]:
+    """Serve on a loopback port: this one, or a free one."""
     tasks: set[asyncio.Task[None]] = set()
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -184,7 +184,7 @@ async def running(sink: Sink) -> AsyncIterator[Sink]:
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
-    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    server = await asyncio.start_server(accept, "127.0.0.1", port)
     sink.port = server.sockets[0].getsockname()[1]
     try:
         yield sink

@@ -108,25 +108,25 @@ max_size = 1
 '''
     )
     assert problems(path) == [
-        "gateway.toml:2: hostname: value 'mx longan': not a host name; write the name of this server in DNS, such as"
+        "gateway.toml:2:12: hostname: value 'mx longan': not a host name; write the name of this server in DNS, such as"
         ' "mx.longan.edu.vn"',
-        "gateway.toml:3: workers: value 'many': not a whole number; write digits only",
-        "gateway.toml:4: statee: unknown key; did you mean state?",
-        "gateway.toml:7: smtp.listen: value '127.0.0.1': not an address to listen at; write host:port, such as"
+        "gateway.toml:3:11: workers: value 'many': not a whole number; write digits only",
+        "gateway.toml:4:1: statee: unknown key; did you mean state?",
+        "gateway.toml:7:10: smtp.listen: value '127.0.0.1': not an address to listen at; write host:port, such as"
         ' "127.0.0.1:2525" or "[::1]:2525", or "unix:/run/gateway/milter.sock"',
-        "gateway.toml:8: smtp.proxy_from: value '192.0.2.1/24': an address inside a network; write \"192.0.2.0/24\" for"
+        "gateway.toml:8:14: smtp.proxy_from: value '192.0.2.1/24': an address inside a network; write \"192.0.2.0/24\" for"
         " all of it, or the address alone",
-        "gateway.toml:9: smtp.max_size: value 'fifty': not a size; write octets, or a number with its unit such as"
+        "gateway.toml:9:12: smtp.max_size: value 'fifty': not a size; write octets, or a number with its unit such as"
         ' "50 MiB"',
-        "gateway.toml:10: smtp.bare_newlines: value 'allow': not one of the choices; write 'refuse' or 'log'",
-        "gateway.toml:11: smtp.max_recipients: value '5': too small; write 100 or more",
-        "gateway.toml:14: notice.window_days: value '0': too small; write 1 or more",
-        "gateway.toml:15: notice.enabled: value 'maybe': neither true nor false; write one of them, without quotes",
-        "gateway.toml:16: notice.text: unknown key; known are from, route, dkim_selector, dkim_domain, dkim_key,"
+        "gateway.toml:10:17: smtp.bare_newlines: value 'allow': not one of the choices; write 'refuse' or 'log'",
+        "gateway.toml:11:18: smtp.max_recipients: value '5': too small; write 100 or more",
+        "gateway.toml:14:15: notice.window_days: value '0': too small; write 1 or more",
+        "gateway.toml:15:11: notice.enabled: value 'maybe': neither true nor false; write one of them, without quotes",
+        "gateway.toml:16:1: notice.text: unknown key; known are from, route, dkim_selector, dkim_domain, dkim_key,"
         " window_days, per_sender_day, per_domain_hour, per_hour, enabled, dry_run",
-        "gateway.toml:21: dns.nameservers: value 'dns.longan.edu.vn': not a name server; write its IP address, with a"
+        "gateway.toml:21:15: dns.nameservers: value 'dns.longan.edu.vn': not a name server; write its IP address, with a"
         ' port if it is not 53: "127.0.0.1:5353"',
-        "gateway.toml:23: mail: unknown key; known are hostname, policies, state, workers, timezone, drain, smtp,"
+        "gateway.toml:23:2: mail: unknown key; known are hostname, policies, state, workers, timezone, drain, smtp,"
         " milter, dns, store, relay, notice, http",
     ]
 
@@ -134,36 +134,89 @@ max_size = 1
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("[smtp]\nmax_sise = 1", "gateway.toml:2: smtp.max_sise: unknown key; did you mean max_size?"),
-        ("max_size = 1", "gateway.toml:1: max_size: unknown key here; it belongs into [smtp]"),
-        ("smtp.max_line = 1", "gateway.toml:1: smtp.max_line: value '1': too small; write 1000 or more"),
+        ("[smtp]\nmax_sise = 1", "gateway.toml:2:1: smtp.max_sise: unknown key; did you mean max_size?"),
+        ("max_size = 1", "gateway.toml:1:1: max_size: unknown key here; it belongs into [smtp]"),
+        ("smtp.max_line = 1", "gateway.toml:1:17: smtp.max_line: value '1': too small; write 1000 or more"),
         (
             "drain = 1\n[smtp]\nlisten = []",
-            "gateway.toml:3: smtp.listen: there is no door for mail; give [smtp] listen",
+            "gateway.toml:3:10: smtp.listen: there is no door for mail; give [smtp] listen",
         ),
         (
             "[milter]\nlisten = ['127.0.0.1:2525']",
-            "gateway.toml:2: milter.listen: 127.0.0.1:2525 is also listened at by",
+            "gateway.toml:2:10: milter.listen: 127.0.0.1:2525 is also listened at by",
         ),
         (
             "[milter]\ninternal = ['10.0.0.1/8']",
-            "gateway.toml:2: milter.internal: value '10.0.0.1/8': an address inside",
+            "gateway.toml:2:12: milter.internal: value '10.0.0.1/8': an address inside",
         ),
-        ("smtp = 25", "gateway.toml:1: smtp: value '25': not a table; write [smtp] on a line of its own"),
-        ("\n[smtp]\nlisten = '127.0.0.1:25'", "gateway.toml:3: smtp.listen: value '127.0.0.1:25': not a list"),
-        ("timezone = 'Asia/Long_An'", "gateway.toml:1: timezone: value 'Asia/Long_An': no such time zone"),
-        ('hostname = "a\\nb"', "gateway.toml:1: hostname: value 'a\\nb': not a host name"),
-        ("[smtp]\nlisten = ['unix:run/m']", "gateway.toml:2: smtp.listen: value 'unix:run/m': the path of a Unix"),
+        ("smtp = 25", "gateway.toml:1:8: smtp: value '25': not a table; write [smtp] on a line of its own"),
+        ("\n[smtp]\nlisten = '127.0.0.1:25'", "gateway.toml:3:10: smtp.listen: value '127.0.0.1:25': not a list"),
+        ("timezone = 'Asia/Long_An'", "gateway.toml:1:12: timezone: value 'Asia/Long_An': no such time zone"),
+        ('hostname = "a\\nb"', "gateway.toml:1:12: hostname: value 'a\\nb': not a host name"),
+        ("[smtp]\nlisten = ['unix:run/m']", "gateway.toml:2:10: smtp.listen: value 'unix:run/m': the path of a Unix"),
         ("a = 1\nb = \n", "gateway.toml:2:5: not TOML: Invalid value; text stands in quotes"),
         ("[smtp", "gateway.toml:1:6: not TOML: Expected ']' at the end of a table declaration; text"),
         ('a = """\n', "gateway.toml:2: not TOML: Unterminated string at the end of the file"),
         ("[smtp]\nlisten = []\nlisten = []", "gateway.toml:3:12: not TOML: Cannot overwrite a value"),
-        ("drain = 1\n[smtp]\n[http]\nlisten = '127.0.0.1:2525'", "gateway.toml:4: http.listen: 127.0.0.1:2525 is also"),
+        (
+            "drain = 1\n[smtp]\n[http]\nlisten = '127.0.0.1:2525'",
+            "gateway.toml:4:10: http.listen: 127.0.0.1:2525 is also",
+        ),
     ],
 )
 def test_each_mistake_has_its_sentence(file: Callable[[str], Path], text: str, problem: str) -> None:
     (only,) = problems(file(text))
     assert only.startswith(problem)
+
+
+VIETNAMESE = """
+hostname = "mx longan"
+workers = "many"
+statee = "var"
+max_size = 1
+[smtp]
+listen = "127.0.0.1"
+bare_newlines = "allow"
+certificate = "gone.pem"
+key = "gone.key"
+[dns]
+timeout = 0
+"""
+
+
+def test_every_problem_is_told_in_vietnamese_too(file: Callable[[str], Path]) -> None:
+    """The same places, keys and values; the sentences for the people at the terminal (the log stays English)."""
+    with pytest.raises(SettingsError) as raised:
+        load_settings(file(VIETNAMESE), {"GATEWAY_WORKERS": "0", "GATEWAY_TIMEZONE": "Asia/Long_An"})
+    english, vietnamese = raised.value.texts("en"), raised.value.texts("vi")
+    assert english == raised.value.problems
+    assert [line.split(": ")[:2] for line in vietnamese] == [line.split(": ")[:2] for line in english]
+    told = "\n".join(vietnamese)
+    for words in (
+        "GATEWAY_WORKERS: workers: giá trị '0': quá nhỏ; hãy viết 1 hoặc lớn hơn",
+        "GATEWAY_TIMEZONE: timezone: giá trị 'Asia/Long_An': máy này không biết múi giờ đó",
+        "gateway.toml:2:12: hostname: giá trị 'mx longan': không phải tên máy chủ",
+        "gateway.toml:4:1: statee: không có khóa này; có phải ý muốn viết là state?",
+        "gateway.toml:5:1: max_size: khóa này không thuộc chỗ này mà thuộc bảng [smtp]",
+        "gateway.toml:7:10: smtp.listen: giá trị '127.0.0.1': không phải danh sách",
+        "gateway.toml:8:17: smtp.bare_newlines: giá trị 'allow': không thuộc các giá trị được chọn; hãy viết 'refuse'"
+        " hoặc 'log'",
+        "không có tệp hoặc thư mục này; hãy sửa đường dẫn",
+        "gateway.toml:12:11: dns.timeout: giá trị '0': quá nhỏ; hãy viết số lớn hơn 0",
+    ):
+        assert words in told, told
+
+
+@pytest.mark.parametrize(
+    "text", ["a = \n", "[smtp", 'a = """', "a", "[a]\n[a]", "a = 1\na = 2", "a = [1", "= 1", 'a = "\\x"']
+)
+def test_what_is_no_toml_is_told_in_vietnamese_too(file: Callable[[str], Path], text: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        load_settings(file(text), {})
+    [said] = raised.value.texts("vi")
+    assert ": không đúng cú pháp TOML: " in said
+    [english] = raised.value.problems
+    assert english.split("not TOML: ")[1].split(";")[0] not in said
 
 
 @pytest.mark.parametrize(
@@ -176,14 +229,17 @@ def test_any_set_of_doors_but_the_empty_one(file: Callable[[str], Path], doors: 
 @pytest.mark.parametrize(
     ("door", "problem"),
     [
-        ("[militer]\nlisten = ['unix:/run/gateway/milter.sock']", "gateway.toml:3: militer: unknown key; did you mean"),
-        ("[milter]\nlistn = ['unix:/run/gateway/milter.sock']", "gateway.toml:4: milter.listn: unknown key; did you"),
-        ("[milter]\nlisten = 'unix:/run/gateway/milter.sock'", "gateway.toml:4: milter.listen: value 'unix:/run"),
+        (
+            "[militer]\nlisten = ['unix:/run/gateway/milter.sock']",
+            "gateway.toml:3:2: militer: unknown key; did you mean",
+        ),
+        ("[milter]\nlistn = ['unix:/run/gateway/milter.sock']", "gateway.toml:4:1: milter.listn: unknown key; did you"),
+        ("[milter]\nlisten = 'unix:/run/gateway/milter.sock'", "gateway.toml:4:10: milter.listen: value 'unix:/run"),
         (
             "[milter]\nlisten = ['inet:8891@127.0.0.1']",
-            "gateway.toml:4: milter.listen: value 'inet:8891@127.0.0.1': not",
+            "gateway.toml:4:10: milter.listen: value 'inet:8891@127.0.0.1': not",
         ),
-        (f"[milter]\nlisten = ['unix:/{'a' * 107}']", "gateway.toml:4: milter.listen: value 'unix:/a"),
+        (f"[milter]\nlisten = ['unix:/{'a' * 107}']", "gateway.toml:4:10: milter.listen: value 'unix:/a"),
     ],
 )
 def test_a_door_that_is_misspelt_is_not_called_missing_too(
@@ -215,6 +271,8 @@ def test_dangerous_settings_of_the_milter_are_told(file: Callable[[str], Path], 
     assert len(found) == len(words)
     for sentence, word in zip(found, words, strict=True):
         assert sentence.startswith(word)
+        assert sentence.text("vi").split(": ")[0] == sentence.split(": ")[0]
+        assert sentence.text("vi") != sentence
 
 
 @pytest.mark.parametrize("folder", ["postfix", "sendmail"])
@@ -310,8 +368,8 @@ def test_a_certificate_and_its_key_are_accepted(file: Callable[[str], Path], cer
 @pytest.mark.parametrize(
     ("certificate", "key", "problem"),
     [
-        ("one.pem", "", "gateway.toml:2: smtp.certificate: there is no key beside it"),
-        ("", "one.key", "gateway.toml:2: smtp.key: there is no certificate beside it"),
+        ("one.pem", "", "gateway.toml:2:15: smtp.certificate: there is no key beside it"),
+        ("", "one.key", "gateway.toml:2:7: smtp.key: there is no certificate beside it"),
         ("gone.pem", "one.key", "cannot be read: No such file or directory; correct the path"),
         ("one.pem", "two.key", "do not work together: KEY_VALUES_MISMATCH"),
         ("one.key", "one.key", "do not work together"),
@@ -329,7 +387,11 @@ def test_contradictions_are_told_beside_wrong_values(file: Callable[[str], Path]
     (path.parent / "short.key").write_text("00ff\n")
     told = problems(path)
     assert [problem.split(": ")[1] for problem in told] == ["workers", "notice.dkim_selector", "store.key_file"]
-    assert [problem.split(": ")[0] for problem in told] == ["gateway.toml:1", "gateway.toml:3", "gateway.toml:5"]
+    assert [problem.split(": ")[0] for problem in told] == [
+        "gateway.toml:1:11",
+        "gateway.toml:3:17",
+        "gateway.toml:5:12",
+    ]
 
 
 @pytest.mark.parametrize(

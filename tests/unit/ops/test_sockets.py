@@ -13,7 +13,11 @@ import pytest
 
 from gateway.settings import Address, HttpSettings, Settings, SmtpSettings
 from gateway.supervisor import sockets
-from gateway.supervisor.sockets import CannotListen, close_unused, described, listen, open_sockets
+from gateway.supervisor.sockets import CannotListen, by_door, close_unused, described, listen, open_listeners
+
+
+def open_sockets(wanted: Settings, environ: dict[str, str]) -> sockets.Sockets:
+    return by_door(open_listeners(wanted, environ))
 
 
 def settings(smtp: tuple[str, ...] = (), http: str = "") -> Settings:
@@ -51,7 +55,7 @@ def test_a_unix_socket_left_behind_is_replaced_and_a_living_one_is_not(tmp_path:
     """F-43."""
     address = Address(path=str(tmp_path / "smtp.sock"))
     listen(address).close()  # as after kill -9: the file is there, nobody answers
-    with listen(address), pytest.raises(CannotListen, match="another program is listening"):
+    with listen(address), pytest.raises(CannotListen, match="another program is listening there; stop it"):
         listen(address)
 
 

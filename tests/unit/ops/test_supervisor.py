@@ -165,7 +165,12 @@ def test_an_address_in_use_is_refused_in_words(tmp_path: Path) -> None:
         with service(tmp_path, f"address={address}") as running:
             assert running.end() == 75
             (line,) = running.other
-            assert line == f"gateway: {address}: Address already in use; is another program listening there?\n"
+            name = Path("/proc/self/comm").read_text().strip()
+            who = f"{name} (process {os.getpid()})"
+            assert (
+                line
+                == f"gateway: {address}: Address already in use; {who} is listening there; stop it, or choose another port\n"
+            )
 
 
 def test_a_refused_configuration_ends_before_anything_is_opened(tmp_path: Path) -> None:
@@ -189,16 +194,17 @@ def test_processes_end_when_their_supervisor_was_killed(tmp_path: Path) -> None:
 
 
 def test_systemd_is_told_and_asked_for_nothing_else(tmp_path: Path) -> None:
-    """O-7: READY after the first heartbeats, signs of life, STOPPING."""
+    """O-7: READY when the doors are open, signs of life, STOPPING."""
     path = str(tmp_path / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(path)
         manager.settimeout(20)
         environ = {"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "400000"}
         with service(tmp_path / "state", environ=environ) as running:
-            told = [manager.recv(100)]
-            while told[-1] != b"READY=1":
-                told.append(manager.recv(100))
+            told = [manager.recv(200)]
+            while not told[-1].startswith(b"READY=1"):
+                told.append(manager.recv(200))
+            assert told[-1] == b"READY=1\nMAINPID=%d\nSTATUS=serving" % running.process.pid
             assert manager.recv(100) == b"WATCHDOG=1"
             running.process.send_signal(signal.SIGTERM)
             while told[-1] != b"STOPPING=1":

@@ -27,7 +27,7 @@ SLIPS = re.compile(rf"(?<![\w/.@-])(?:{BARE.replace(chr(10), '')})(?![\w.@-])", 
 
 # The letters of Vietnamese and of ASCII, and the signs we use: a Cyrillic "а" or a Latin "ð" looks right and is wrong.
 LETTERS = set("aăâbcdđeêghiklmnoôơpqrstuưvxyfjwz")
-SIGNS = set("–―…")
+SIGNS = set("–―…·✓✗")
 
 
 def lines(path: Path) -> list[tuple[int, str]]:
