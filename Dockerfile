@@ -3,7 +3,7 @@
 #   docker run --read-only --cap-drop ALL --security-opt no-new-privileges -v gateway:/var/lib/gateway -p 25:2525 mail-gateway
 # BASE is any Debian from bookworm on; only the stages that build run on it. Debian's Python, since one that was built
 # without profile-guided optimisation is up to 1.4 times slower.
-ARG BASE=docker.io/library/debian:12-slim
+ARG BASE=debian:12-slim
 
 FROM ${BASE} AS tools
 RUN apt-get update -qq \

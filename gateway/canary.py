@@ -29,6 +29,7 @@ from gateway.ports import Resolver
 from gateway.responder.sign import Signer
 
 EVERY: Final = 3600.0  # seconds
+AGAIN: Final = 300.0  # seconds until those that were not as expected are judged again: DNS may have failed for a moment
 LOOK: Final = 30.0  # seconds between two looks at the clock and at the policy in force
 SELECTOR: Final = "canary"
 
@@ -53,13 +54,15 @@ class Canaries:
         self._before: dict[str, Outcome] = {}
 
     async def watch(self) -> None:
-        """Judge them all every hour, and at once under a new policy; for ever."""
+        """Judge them all every hour, sooner when one was not as expected, and at once under a new policy; for ever."""
         loop = asyncio.get_running_loop()
         generation, due = -1, 0.0
         while True:
             if self._policy().generation != generation or loop.time() >= due:
-                generation, due = self._policy().generation, loop.time() + EVERY
-                self._tell(await self.judged())
+                generation = self._policy().generation
+                outcomes = await self.judged()
+                due = loop.time() + (AGAIN if any(one.differences for one in outcomes) else EVERY)
+                self._tell(outcomes)
             await asyncio.sleep(LOOK)
 
     async def judged(self) -> list[Outcome]:

@@ -3,7 +3,7 @@
 # services are not started. Sendmail cannot be installed beside Postfix: it is unpacked below build/sendmail instead.
 # With the word "image": what `make image-test` needs, to build images, packages and Debian roots.
 set -eu
-packages="postfix nsd unbound opendkim opendkim-tools miltertest m4 haproxy prometheus"
+packages="postfix nsd unbound opendkim opendkim-tools miltertest m4 haproxy prometheus zsh fish"
 [ "${1:-}" != image ] || packages="buildah crun debootstrap systemd systemd-container dpkg-dev binutils lintian"
 folder=$(cd "$(dirname "$0")/.." && pwd)/build/sendmail
 

@@ -38,7 +38,7 @@ def main(built: Path, final: str) -> None:
     )
     (built / "lib64").unlink(missing_ok=True)
     (site,) = built.glob("lib/python3*/site-packages")
-    for folder in (built / "include", *(site / name for name in UNUSED)):
+    for folder in (built / "include", built / "share/man", *(site / name for name in UNUSED)):
         shutil.rmtree(folder, ignore_errors=True)
     for information in site.glob("*.dist-info"):
         for name in NOTES:

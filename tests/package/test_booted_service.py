@@ -205,6 +205,8 @@ def test_mail_log_as_a_file_is_turned_over(place: Office) -> None:
     """The example of the package, and its logrotate settings: the open file goes on, from its beginning."""
     machine = place.machine
     example = machine.run("cat", "/usr/share/doc/mail-gateway/examples/logging.conf").stdout
+    (make,) = re.findall(r"^# +(install .*)$", example, re.MULTILINE)
+    machine.run(*make.split())
     drop_in(machine, example)
     log = machine.root.path / "var/log/gateway/mail.log"
     assert place.send("first").startswith("250")

@@ -94,8 +94,6 @@ def main(seconds: float) -> None:
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         zone = {name: types for case in chosen().values() for name, types in case.served.items()}
-        zone["moet.edu.vn"] = {"TXT": ["v=spf1 ip4:192.0.2.20 -all"]}  # of the shipped canaries
-        zone["_dmarc.moet.edu.vn"] = {"TXT": ["v=DMARC1; p=reject"]}
         sink = stack.enter_context(sink_thread(Sink()))
         dns = stack.enter_context(dns_thread(zone))
         gate = prepared(folder, sink.port, dns.address, workers=2)

@@ -30,6 +30,7 @@ class Steady:
     port: int
     rate: float = 50.0  # connections a second
     outcome: dict[int, str] = field(default_factory=dict)  # first word of the last reply, or how the connection failed
+    longest: float = 0.0  # seconds that a client was there
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def run(self) -> None:
@@ -53,6 +54,11 @@ class Steady:
         while len(self.outcome) < number:
             await asyncio.sleep(0.01)
 
+    async def caught_up(self) -> None:
+        """Until those who had to wait have been served, and only those are there who come anyway."""
+        while len(self._tasks) > self.rate / 2:
+            await asyncio.sleep(0.01)
+
     @property
     def tally(self) -> Counter[str]:
         return Counter(self.outcome.values())
@@ -62,11 +68,13 @@ class Steady:
         return {number for number, code in self.outcome.items() if code == "250" and recipient in recipients_of(number)}
 
     async def _client(self, number: int) -> None:
+        begin = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(PATIENCE):
                 self.outcome[number] = await self._bring(number)
         except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
             self.outcome[number] = type(error).__name__
+        self.longest = max(self.longest, asyncio.get_running_loop().time() - begin)
 
     async def _bring(self, number: int) -> str:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)

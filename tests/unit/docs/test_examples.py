@@ -12,6 +12,7 @@ import yaml
 
 from gateway.cli.tree import Verb, verb_of
 from gateway.cli.verbs import command
+from gateway.policy.check import check
 from gateway.policy.parse import load
 from gateway.policy.problem import Problem
 from gateway.reloader.directory import read_directory
@@ -21,7 +22,7 @@ from tests.support.pages import PAGES, ROOT, Block, blocks, command_lines
 POLICIES = ROOT / "policies"
 BLOCKS = [block for page in PAGES for block in blocks(page)]
 UNCHECKED = {"", "sh", "text", "powershell", "mermaid"}  # shell lines: test_command_lines
-KINDS = {"policy", "rule", "rollout", "settings", "units.csv", "mailboxes.csv"}
+KINDS = {"policy", "rule", "rollout", "cases", "settings", "units.csv", "mailboxes.csv"}
 
 
 def of_kind(*kinds: str) -> list[Block]:
@@ -67,6 +68,13 @@ def test_a_wrong_fragment_would_be_found() -> None:
     policy = yaml.safe_load(files["policy.yaml"]) | {"routes": {"main": {"protocol": "smtp", "starttls": "always"}}}
     files["policy.yaml"] = yaml.safe_dump(policy, allow_unicode=True, sort_keys=False)
     assert problems(files)
+
+
+@pytest.mark.parametrize("block", of_kind("cases"), ids=str)
+def test_cases_pass_with_the_shipped_policy(block: Block) -> None:
+    policy, found = check({**shipped(), "cases/page.yaml": block.text}, now=datetime(2026, 11, 21, tzinfo=UTC))
+    assert policy, found
+    assert [problem.text() for problem in found if problem.file == "cases/page.yaml"] == []
 
 
 @pytest.mark.parametrize("page", sorted({b.page for b in of_kind("units.csv", "mailboxes.csv")}), ids=lambda p: p.name)
