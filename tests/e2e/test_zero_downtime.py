@@ -23,7 +23,7 @@ from tests.support.steady import OVERLAY, Steady, check, coming
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-RESTARTS = int(os.environ.get("RESTARTS", "8"))  # twenty take a minute and more for each way
+RESTARTS = int(os.environ.get("RESTARTS", "5"))  # twenty take a minute and more for each way
 RATE = 50.0
 ACTIVATED = (
     "import os, sys; os.dup2(int(sys.argv[1]), 3); os.environ['LISTEN_PID'] = str(os.getpid());"

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from gateway.endpoint import smtp
 from gateway.envelope.reply import ACCEPTED, Reply
 from tests.support.dialogue import PATIENCE, OpenDoor, RawClient, open_door
 from tests.support.reception import FakeReception
@@ -145,6 +146,28 @@ async def test_drain_lets_an_open_transaction_come_to_its_end() -> None:
         assert (await client.reply()).startswith(b"250 2.0.0")
         assert (await client.reply()).startswith(b"421 4.3.2")
         assert await draining
+
+
+async def test_drain_lets_a_new_client_bring_one_message_o2() -> None:
+    """A mail server that heard 421 in the greeting would come again in minutes."""
+    async with open_door() as opened:
+        client = await opened.connect()
+        draining = asyncio.create_task(opened.door.drain(PATIENCE))
+        await asyncio.sleep(0)
+        await client.hello()
+        assert (await client.mail(b"x: y\r\n.\r\n")).startswith(b"250 2.0.0")
+        assert (await client.reply()).startswith(b"421 4.3.2")
+        assert await draining
+
+
+async def test_drain_sends_away_at_once_who_has_been_idle_for_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """O-1."""
+    monkeypatch.setattr(smtp, "FRESH_SECONDS", 0.0)
+    async with open_door() as opened:
+        client = await opened.connect()
+        await client.hello()
+        assert await opened.door.drain(PATIENCE)
+        assert (await client.reply()).startswith(b"421 4.3.2")
 
 
 async def test_drain_covers_a_client_that_left() -> None:
