@@ -55,6 +55,14 @@ EXAMPLES: Final[dict[str, tuple[Example, ...]]] = {
     ),
     "check": _CHECK,
     "explain": _EXPLAIN,
+    "policy": (Example("gateway policy list", "Begin with what was in force, and when:"),),
+    "policy list": (
+        Example("gateway policy list", "What was in force, and when:"),
+        Example("gateway policy list --json", "The same for a program:"),
+    ),
+    "policy rollback": (
+        Example("gateway policy rollback 40", "Back to generation 40; the gateway follows by itself:"),
+    ),
     "quarantine": (Example("gateway quarantine list", "Begin with what is held:"),),
     "quarantine list": (
         Example("gateway quarantine list", "What waits for a decision:"),

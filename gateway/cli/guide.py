@@ -41,7 +41,10 @@ GROUPS: Final = (
     ),
     Group(
         "For those who write the policies",
-        (("explain", "what would happen to a message, and why; changes nothing"),),
+        (
+            ("explain", "what would happen to a message, and why; changes nothing"),
+            ("policy", "the policies that were in force: list, roll back"),
+        ),
         "gateway explain mail.eml --from a@b.vn --to vanthu@longan.edu.vn",
     ),
     Group(

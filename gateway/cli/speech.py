@@ -93,8 +93,9 @@ def catalogue() -> Mapping[str, str]:
     from gateway.cli.vietnamese_doctor import DOCTOR
     from gateway.cli.vietnamese_faults import FAULTS
     from gateway.cli.vietnamese_help import HELP
+    from gateway.cli.vietnamese_policy import POLICY
 
-    return {**HELP, **SENTENCES, **FAULTS, **BACKUP, **DOCTOR}
+    return {**HELP, **SENTENCES, **FAULTS, **BACKUP, **DOCTOR, **POLICY}
 
 
 @cache

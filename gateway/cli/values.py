@@ -8,6 +8,7 @@ import os
 import sqlite3
 import tomllib
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,6 +30,8 @@ def values_of(parameter: Parameter, verb: tuple[str, ...], config: str, begun: s
     elif parameter.name in ("entry_id", "record_id"):
         yield from _references(_HELD if parameter.name == "entry_id" else _SENT, config, begun)
         return
+    elif parameter.name == "generation":
+        found = [*_generations(config)]
     elif parameter.name in ("unit", "kind"):
         found = [*_units(parameter.name, config)]
     elif parameter.value == "PATH" or parameter.name in ("file", "config"):
@@ -49,6 +52,16 @@ def _units(what: str, config: str) -> Iterator[tuple[str, str]]:
         rows = [row for row in csv.reader(file) if len(row) > 2 and not row[0].startswith("#")][1:]
         pairs = ((row[0].strip(), row[1].strip()) if what == "unit" else (row[2].strip(), "") for row in rows)
         yield from dict(pair for pair in pairs if pair[0]).items()
+
+
+def _generations(config: str) -> Iterator[tuple[str, str]]:
+    """Generations that are kept, newest first, with the moment when they came into force."""
+    folder = _path(config, "state", "var") / "policies"
+    with contextlib.suppress(OSError):
+        names = [path.name.removeprefix("generation-") for path in folder.glob("generation-*")]
+        for number in sorted((int(name) for name in names if name.isdigit()), reverse=True):
+            moment = datetime.fromtimestamp((folder / f"generation-{number}").stat().st_mtime, UTC)
+            yield str(number), moment.astimezone().strftime("%d/%m/%Y %H:%M")
 
 
 def _references(question: str, config: str, begun: str) -> Iterator[tuple[str, str]]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.cli import backup, completion, doctor, policy, quarantine, register, service
+from gateway.cli import backup, completion, doctor, generations, policy, quarantine, register, service
 from gateway.cli.guide import PURPOSE
 from gateway.cli.pages import page
 from gateway.cli.tree import commands
@@ -23,6 +23,7 @@ app.command()(service.demo)
 app.command()(service.run)
 app.command()(policy.check)
 app.command()(policy.explain)
+app.add_typer(generations.app, name="policy")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(register.app, name="register")
 app.command()(backup.backup)

@@ -4,5 +4,6 @@ from gateway.reloader.directory import read_directory
 from gateway.reloader.generations import Generations
 from gateway.reloader.inspection import inspect
 from gateway.reloader.reloader import PolicyError, Reloader
+from gateway.reloader.rollback import kept, roll_back
 
-__all__ = ["Generations", "PolicyError", "Reloader", "inspect", "read_directory"]
+__all__ = ["Generations", "PolicyError", "Reloader", "inspect", "kept", "read_directory", "roll_back"]

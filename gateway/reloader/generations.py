@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -41,6 +42,15 @@ class Generations:
         if problems:
             raise OSError(str(problems[0]))
         return files
+
+    def has(self, files: Mapping[str, str]) -> bool:
+        """Whether some generation that is kept says the same."""
+        digest = digest_of(files)
+        for number in reversed(self.numbers()):
+            with contextlib.suppress(OSError):
+                if digest_of(self.read(number)) == digest:
+                    return True
+        return False
 
     def keep(self, files: Mapping[str, str]) -> int:
         """The number of these files: the newest one's when they are equal, else a new copy's. Raises OSError."""

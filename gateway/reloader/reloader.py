@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shutil
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -18,7 +17,7 @@ from gateway import maillog, metrics
 from gateway.policy.check import check
 from gateway.policy.parse import PolicySet, digest_of
 from gateway.policy.problem import Problem
-from gateway.reloader.directory import Stamps, read_directory, replace_file, stamps
+from gateway.reloader.directory import Stamps, read_directory, stamps
 from gateway.reloader.generations import Generations
 from gateway.reloader.inspection import template_problems
 
@@ -129,33 +128,16 @@ class Reloader:
         return problems
 
     def _gone(self, files: Mapping[str, str]) -> list[Problem]:
-        """Tables that were there: a file half way through a save must not look like one that was taken away."""
+        """Tables that were there: a file half way through a save must not look like one that was taken away.
+
+        A directory that says exactly what a kept generation says is no such file: somebody rolled back (rollback.py).
+        """
         en = "the file was in force and is gone or empty; leave its header row if nothing is meant to be in it"
         vi = "tệp đang dùng đã biến mất hoặc trống; nếu muốn bỏ hết thì giữ lại riêng dòng tiêu đề"
         gone = [name for name in self._files if name.endswith(".csv") and not files.get(name, "").strip()]
+        if gone and self.generations.has(files):
+            return []
         return [Problem(name, 0, 0, "error", "", en, vi) for name in gone]
-
-    def rollback(self, number: int) -> list[Problem]:
-        """Put a kept generation's files back into the policy directory and load them.
-
-        What was there before is kept as state/policies/before-rollback. Every process that watches follows by itself.
-        Raises FileNotFoundError when the generation is not kept, OSError when files cannot be written.
-        """
-        with self._lock:
-            wanted = self.generations.read(number)
-            present, _ = read_directory(self.directory)
-            kept = self.generations.directory / "before-rollback"
-            shutil.rmtree(kept, ignore_errors=True)
-            for name in present:
-                (kept / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(self.directory / name, kept / name)
-            for name, text in wanted.items():
-                replace_file(self.directory / name, text)
-            for name in present.keys() - wanted.keys():
-                (self.directory / name).unlink()
-            self._files = frozenset(wanted)
-            maillog.event("policy-rollback", generation=number)
-            return self._shown(self._reload())
 
     async def watch(self, stop: asyncio.Event | None = None) -> None:
         """Reload after changes, until stopped: only when the directory has stood still, so that no half-saved file is read.

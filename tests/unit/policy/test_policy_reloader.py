@@ -12,7 +12,7 @@ from prometheus_client import REGISTRY
 
 from gateway import maillog
 from gateway.policy.parse import digest_of
-from gateway.reloader import Generations, PolicyError, Reloader, read_directory
+from gateway.reloader import Generations, PolicyError, Reloader, read_directory, roll_back
 from gateway.reloader.generations import KEEP
 from tests.support.policy_cases import NOON, good_files
 
@@ -177,21 +177,27 @@ def test_F35_a_damaged_generation_is_passed_over(directory: Path) -> None:
 
 
 def test_rollback_brings_a_generation_back_into_the_directory(directory: Path) -> None:
+    """Done from outside, as the command does it; gateways that run take it, also when a table goes away."""
     reloader = started(directory)
     directive = good_files()["directives/directive-1077.yaml"]
     changed = {**good_files(), "policy.yaml": policy_with("2026-12-01"), "directives/more.yaml": directive}
+    changed["shared-mailboxes.csv"] = "address,unit\n"
+    assert changed.keys() - good_files().keys() == {"directives/more.yaml", "shared-mailboxes.csv"}
     write(directory, changed)
     reloader.reload()
+    assert reloader.current.generation == 2
     other = started(directory)
-    assert reloader.rollback(1) == []
+    done = roll_back(directory, reloader.generations, 1)
+    assert (done.written, done.removed) == (("policy.yaml",), ("directives/more.yaml", "shared-mailboxes.csv"))
     assert read_directory(directory)[0] == good_files()
-    assert reloader.current.digest == digest_of(good_files())
-    assert reloader.current.generation == 3
-    other.reload()
-    assert other.current.generation == 3, "processes that read the same files agree on the number"
-    assert read_directory(directory.parent / "state/policies/before-rollback")[0] == changed
+    for each in (reloader, other):
+        assert each.reload() == []
+        assert each.current.digest == digest_of(good_files())
+        assert each.current.generation == 3, "processes that read the same files agree on the number"
+    assert done.aside == directory.parent / "state/policies/before-rollback"
+    assert read_directory(done.aside)[0] == changed
     with pytest.raises(FileNotFoundError):
-        reloader.rollback(99)
+        roll_back(directory, reloader.generations, 99)
 
 
 def test_generations_are_pruned_and_no_draft_is_left(directory: Path) -> None:
