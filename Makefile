@@ -7,6 +7,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+PYTEST_WORKERS ?= 3      # test files at a time: most of the time they wait for real servers
 
 .PHONY: man demo test check docs reference run-requirements test-requirements docs-requirements debian bench lock clean image image-test deb
 
@@ -14,7 +15,7 @@ demo: run-requirements
 	$(BIN)/gateway demo
 
 test: test-requirements debian
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 check: test-requirements
 	$(BIN)/ruff format --check gateway tests docs

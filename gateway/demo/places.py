@@ -47,7 +47,7 @@ def places(stage: Stage, *, stay: bool, language: Language) -> list[tuple[str, s
 
 def commands(stage: Stage, told: Sequence[Told], *, stay: bool, language: Language) -> list[str]:
     """Commands to copy. Those of the last part need the demonstration's servers, so they are shown while it stays."""
-    gateway, config = program(), f"-c {shlex.quote(str(stage.place.config))}"
+    gateway, config = program(), f"--lang {language} -c {shlex.quote(str(stage.place.config))}"
     gmail = told[GMAIL_REPORT]
     story, letter = gmail.story, shlex.quote(str(stage.place.letter(gmail.number)))
     to = " ".join(f"--to {recipient}" for recipient in story.forward_paths)
@@ -58,7 +58,7 @@ def commands(stage: Stage, told: Sequence[Told], *, stay: bool, language: Langua
         f'{gateway} register search "{WORDS}" {config}',
         f"{gateway} register units --missing --kind thpt {config}",
         f"{gateway} explain {letter} --from {story.mail_from} {to} --client {story.host.address}"
-        f" --helo {story.host.name} --zone {shlex.quote(str(stage.place.zone))} --lang {language} {config}",
+        f" --helo {story.host.name} --zone {shlex.quote(str(stage.place.zone))} {config}",
     ]
     if stay:
         url = f"smtp://127.0.0.1:{stage.ports.smtp}/{story.host.name}"
