@@ -27,6 +27,7 @@ from gateway.store.sqlite import SqliteStore
 
 EVERY: Final = 15.0  # seconds between two readings
 ASK_EVERY: Final = 2  # readings between two questions to the servers behind us, which log each connection
+PATIENCE: Final = 30.0  # seconds for one reading; a disk or a server may hang
 ALIVE: Final = 15.0  # seconds since a worker's last sign of life
 
 Ages = Mapping[str, float | None]  # seconds since the last sign of life, by process; None: not begun
@@ -39,6 +40,7 @@ class Instruments:
     store: SqliteStore
     database: Path
     state: Path
+    needed: int  # octets of free room below which mail is put off
     downstream: Downstream
     routes: Callable[[], Mapping[str, Route]]
     heartbeats: Callable[[], Ages]
@@ -54,13 +56,15 @@ class Instruments:
             await asyncio.sleep(EVERY)
 
     async def read(self, *, ask: bool = True) -> None:
-        """One reading of everything. Nothing that goes wrong here comes out."""
-        await _guarded(self._read_store, _forget_store)
-        await _guarded(self._read_files, _forget_files)
+        """One reading of everything, side by side: what hangs holds up nothing else. Nothing that goes wrong comes out."""
         self.read_processes()
+        readings = [_guarded(self._read_store, _forget_store), _guarded(self._read_files, _forget_files)]
         if ask:
-            await _guarded(self._ask, gauges.ready.clear)
-            await _guarded(self._read_downstream, gauges.downstream_up.clear, gauges.downstream_probe.clear)
+            readings += [
+                _guarded(self._ask, gauges.ready.clear, gauges.check_up.clear, gauges.check_seconds.clear),
+                _guarded(self._read_downstream, gauges.downstream_up.clear, gauges.downstream_probe.clear),
+            ]
+        await asyncio.gather(*readings)
 
     def read_processes(self) -> None:
         """Signs of life."""
@@ -74,6 +78,7 @@ class Instruments:
         show_backlog(await self.store.backlog(self.clock()))
 
     async def _read_files(self) -> None:
+        gauges.state_needed.set(self.needed)
         await asyncio.to_thread(_read_files, self.state, self.database)
 
     async def _ask(self) -> None:
@@ -133,7 +138,8 @@ def _age(path: Path) -> float:
 
 async def _guarded(read: Callable[[], Awaitable[None]], *forget: Callable[[], None]) -> None:
     try:
-        await read()
+        async with asyncio.timeout(PATIENCE):
+            await read()
     except Exception as error:
         for gauge in forget:
             gauge()

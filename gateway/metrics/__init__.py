@@ -5,9 +5,9 @@ from __future__ import annotations
 from prometheus_client import Counter, Gauge, Histogram
 
 from gateway.metrics import gauges
-from gateway.metrics.slots import child, clear, exposition, forget, use_slot
+from gateway.metrics.slots import child, clear, exposition, forget, settle, use_slot
 
-__all__ = ["child", "clear", "exposition", "forget", "gauges", "use_slot"]
+__all__ = ["child", "clear", "exposition", "forget", "gauges", "settle", "use_slot"]
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 LAGS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -26,6 +26,11 @@ messages = Counter(
     "gateway_messages_total",
     "Messages by class of the final reply: 2yz taken, 4yz to be tried again, 5yz refused",
     ["reply"],
+)
+no_room = Counter(
+    "gateway_no_room_total",
+    "Messages put off (452) before they came, by what was short: disk, or memory for messages in hand",
+    ["short"],
 )
 results = Counter("gateway_authentication_results_total", "Results of authentication methods", ["method", "result"])
 levels = Counter(

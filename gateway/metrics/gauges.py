@@ -40,6 +40,10 @@ spill_unreadable = Reading(
 database_bytes = Reading("gateway_database_bytes", "Size of the database with its write-ahead log")
 state_free = Reading("gateway_state_free_bytes", "Room left for the gateway on the file system of the state folder")
 state_size = Reading("gateway_state_size_bytes", "Size of the file system of the state folder")
+state_needed = Reading(
+    "gateway_state_needed_bytes",
+    "Free room below which mail is put off (452): one and a half times the largest message",
+)
 state_inodes = Reading(
     "gateway_state_free_inodes", "Files that can still be made on the file system of the state folder"
 )

@@ -19,8 +19,8 @@ GROUPS: Final = (
     ),
     (
         "Mail",
-        ("gateway_messages", "gateway_recipients", "gateway_authentication", "gateway_identity", "gateway_rule",
-         "gateway_canary"),
+        ("gateway_messages", "gateway_no_room", "gateway_recipients", "gateway_authentication", "gateway_identity",
+         "gateway_rule", "gateway_canary"),
     ),
     ("Held mail, notices, outbox", ("gateway_held", "gateway_notices", "gateway_out", "gateway_unknown")),
     ("Servers around us", ("gateway_downstream", "gateway_dns")),

@@ -1,11 +1,12 @@
 """Metric values of several processes: each writes to the files of its slot, and one of them serves the sums.
 
 A process that takes a slot over goes on where the last one ended, so that files do not pile up as they do with the
-library's own file per process id. Until a slot is used, values are in memory.
+library's own file per process id. Until a slot is used, and while the disk has no place, values are in memory.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Iterable
@@ -16,11 +17,12 @@ from typing import Any, Final, TypeVar
 
 import prometheus_client.values
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
-from prometheus_client.mmap_dict import MmapedDict, mmap_key
+from prometheus_client.mmap_dict import mmap_key
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
 from gateway.metrics import readings
+from gateway.metrics.files import ValueFile
 
 MAX_SERIES: Final = 5000  # label sets of one process that child() remembers
 
@@ -33,16 +35,16 @@ class _Slot:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.values: list[_Value] = []
-        self.files: dict[str, MmapedDict] = {}
+        self.files: dict[str, ValueFile] = {}
         self.directory: Path | None = None
         self.number = 0
 
-    def file(self, prefix: str) -> MmapedDict | None:
+    def file(self, prefix: str) -> ValueFile | None:
+        """Raises OSError when the disk is full or may not be written."""
         if self.directory is None:
             return None
         if prefix not in self.files:
-            path = str(self.directory / f"{prefix}_{self.number}.db")
-            self.files[prefix] = MmapedDict(path)  # type: ignore[no-untyped-call]
+            self.files[prefix] = ValueFile(self.directory / f"{prefix}_{self.number}.db")
         return self.files[prefix]
 
 
@@ -73,10 +75,20 @@ class _Value:
 
     def rebind(self) -> None:
         """Begin with what the slot's file holds, or with nothing."""
-        self._file = _slot.file(self._prefix)
-        self._value = 0.0
+        self._file: ValueFile | None = None
+        self._value = self._time = 0.0
+        self.settle()
+
+    def settle(self) -> None:
+        """Go from memory into the slot's file, if the disk has a place for us by now."""
         if self._file is not None:
-            self._value = float(self._file.read_value(self._key)[0])  # type: ignore[no-untyped-call]
+            return
+        with contextlib.suppress(OSError):
+            file = _slot.file(self._prefix)
+            before = file.value(self._key) if file is not None else 0.0
+            self._file = file
+            goes_on = not self._prefix.startswith("gauge")  # a gauge begins anew with each process
+            self._write(before + self._value if goes_on else self._value, self._time)
 
     def inc(self, amount: float) -> None:
         with _slot.lock:
@@ -96,9 +108,9 @@ class _Value:
         return None
 
     def _write(self, value: float, time: float) -> None:
-        self._value = value
+        self._value, self._time = value, time
         if self._file is not None:
-            self._file.write_value(self._key, value, time)  # type: ignore[no-untyped-call]
+            self._file.write(self._key, value, time)
 
 
 # Set before any metric is made; the library reads it whenever a series begins.
@@ -119,10 +131,21 @@ def use_slot(directory: Path, slot: int) -> None:
             value.rebind()
 
 
+def settle() -> None:
+    """Now and then: values that found no place on the disk are offered one again."""
+    with _slot.lock:
+        for value in _slot.values:
+            value.settle()
+
+
 def forget(directory: Path, slot: int) -> None:
-    """Take the gauges of a process that has died out of the sums; its counters stay in them."""
-    directory.mkdir(parents=True, exist_ok=True)
-    mark_process_dead(slot, str(directory))  # type: ignore[no-untyped-call]
+    """Take the gauges of a process that has died out of the sums; its counters stay in them.
+
+    On a disk that has become read-only they stay too: a number too many, and no reason for the service to end.
+    """
+    with contextlib.suppress(OSError):
+        directory.mkdir(parents=True, exist_ok=True)
+        mark_process_dead(slot, str(directory))  # type: ignore[no-untyped-call]
 
 
 def clear(directory: Path) -> None:

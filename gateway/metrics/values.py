@@ -29,6 +29,7 @@ LISTED: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "gateway_milter_connections": {"outcome": ("accepted", "refused", "not-a-mail-server", "idle")},
     "gateway_milter_unseen": {"reason": ("authenticated", "internal", "elsewhere")},
     "gateway_recipients": {"fate": FATES},
+    "gateway_no_room": {"short": ("disk", "memory")},
     "gateway_messages": {"reply": ("2yz", "4yz", "5yz")},
     "gateway_authentication_results": {
         "method": ("spf", "dkim", "dmarc", "arc", "iprev"),
@@ -80,7 +81,7 @@ def begin() -> None:
     counters = (
         metrics.connections, metrics.milter_connections, metrics.milter_unseen, metrics.fates, metrics.messages,
         metrics.outgoing, metrics.downstream_faults, metrics.dns_queries, metrics.faults, metrics.policy_reloads,
-        metrics.restarts, metrics.handovers, metrics.notices,
+        metrics.restarts, metrics.handovers, metrics.notices, metrics.no_room,
     )  # fmt: skip
     for counter in counters:
         name = next(iter(counter.describe())).name

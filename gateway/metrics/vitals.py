@@ -40,6 +40,7 @@ class Vitals:
         self._beats += 1
 
     def _look(self) -> None:
+        metrics.settle()
         used = time.process_time()
         metrics.child(metrics.process_cpu, self._process).inc(used - self._cpu)
         self._cpu = used

@@ -31,15 +31,8 @@ from tests.support.submission import submit
 
 TARGET = ROOT / "docs" / "pictures" / "dashboard.png"
 WIDTH, STEP = 24 * CELL + 8, 2.0
-SHARES = {
-    "01": 40,
-    "02": 5,
-    "03": 25,
-    "06": 10,
-    "05": 8,
-    "12": 4,
-    "13": 2,
-}  # cases of the corpus, how often of a hundred
+# Cases of the corpus, how often of a hundred. Not 13: its DNS fails for the office's own domain, also for the canary.
+SHARES = {"01": 40, "02": 5, "03": 25, "06": 10, "05": 8, "12": 4}
 
 
 def chosen() -> dict[str, CorpusCase]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -149,3 +150,84 @@ sys.stdout.buffer.write(metrics.exposition(directory))
 """
     run = subprocess.run([sys.executable, "-c", code, tmp_path], cwd=REPOSITORY, check=True, capture_output=True)
     assert b'gateway_rule_matches_total{phase="decided",rule="unit-mail"} 1.0' in run.stdout
+
+
+# ---- a disk without room (safety F-22) --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of one MiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(folder)]
+    if os.geteuid() or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("needs the right to mount a file system")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def _fill(folder: Path) -> Path:
+    file = folder / "filling"
+    with contextlib.suppress(OSError), file.open("wb", buffering=0) as filling:
+        while True:
+            filling.write(bytes(4096))
+    return file
+
+
+def test_a_full_disk_ends_no_process(small_disk: Path) -> None:
+    """Values have no place in files: they are in memory, and go into the files when there is room again."""
+    filling = _fill(small_disk)
+
+    def work() -> None:
+        metrics.use_slot(small_disk / "metrics", 0)
+        metrics.fates.labels("relayed").inc(3)
+        metrics.sessions.inc(2)
+        filling.unlink()
+        metrics.settle()
+        metrics.fates.labels("relayed").inc()
+
+    in_child(work)
+    after = samples(small_disk / "metrics")
+    assert after["gateway_recipients_total", "relayed"] == 4
+    assert after[("gateway_sessions",)] == 2
+
+
+def test_a_disk_that_fills_up_later_ends_no_process_either(small_disk: Path) -> None:
+    """Series that begin then may need another page of a file, and a file larger than it was."""
+
+    def work() -> None:
+        metrics.use_slot(small_disk, 0)
+        metrics.rules.labels("before", "decided").inc(5)
+        _fill(small_disk)
+        for number in range(2000):
+            metrics.rules.labels(f"rule-{number}", "decided").inc()
+        metrics.rules.labels("before", "decided").inc()
+
+    in_child(work)
+    after = samples(small_disk)
+    assert after["gateway_rule_matches_total", "decided", "before"] == 6
+    assert after["gateway_rule_matches_total", "decided", "rule-0"] == 1
+
+
+def test_a_counter_goes_on_where_its_slot_ended_when_room_comes_late(small_disk: Path) -> None:
+    def first() -> None:
+        metrics.use_slot(small_disk, 0)
+        metrics.fates.labels("held").inc(7)
+
+    def second() -> None:
+        subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+        metrics.use_slot(small_disk, 0)
+        metrics.fates.labels("held").inc()
+        subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
+        metrics.settle()
+
+    in_child(first)
+    in_child(second)
+    assert samples(small_disk)["gateway_recipients_total", "held"] == 8
+
+
+def test_a_read_only_disk_does_not_end_who_counts_the_dead(small_disk: Path) -> None:
+    in_child(lambda: (metrics.use_slot(small_disk, 0), metrics.sessions.inc())[0])
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    metrics.forget(small_disk, 0)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -16,7 +18,7 @@ from gateway.instruments import Instruments
 from gateway.metrics import gauges, values
 from gateway.metrics.readings import Reading
 from gateway.metrics.vitals import Vitals
-from gateway.store.sqlite import database_of
+from gateway.store.sqlite import SqliteStore, database_of
 from tests.support.node import OFFICE, SENDER, Gateway, gateway
 from tests.support.ports import free_port
 
@@ -42,12 +44,20 @@ def instruments_of(gate: Gateway, days: float = 0) -> Instruments:
         store=gate.node.store,
         database=database_of(gate.node.settings),
         state=gate.node.settings.state,
+        needed=75_000_000,
         downstream=gate.node.downstream,
         routes=lambda: gate.node.reloader.current.routes,
         heartbeats=lambda: {"worker-0": 0.4, "worker-1": 40.0, "worker-2": None, "services": 0.1},
         ask=ask,
         clock=lambda: utc_now() + timedelta(days=days),
     )
+
+
+@dataclass(frozen=True)
+class StoreThatHangs:
+    """Its disk does not answer."""
+
+    backlog: Any
 
 
 async def test_held_mail_is_counted_with_its_age_and_what_is_about_to_end(tmp_path: Path) -> None:
@@ -99,6 +109,26 @@ async def test_files_of_the_state_folder_are_measured(tmp_path: Path) -> None:
         assert samples(gauges.spill_unreadable) == {(): 2}
         assert samples(gauges.database_bytes)[()] > 4096
         assert 0 < samples(gauges.state_free)[()] < samples(gauges.state_size)[()]
+        assert samples(gauges.state_needed) == {(): 75_000_000}
+
+
+async def test_what_hangs_is_absent_and_holds_up_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk or a server that does not come back: no old number stands for a new one, and the others are new."""
+    monkeypatch.setattr("gateway.instruments.PATIENCE", 0.2)
+
+    async def hang(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    async with gateway(tmp_path) as gate:
+        await instruments_of(gate).read()
+        gauges.state_free.clear()
+        gauges.downstream_up.clear()
+        await replace(instruments_of(gate), store=cast(SqliteStore, StoreThatHangs(hang)), ask=hang).read()
+        assert not samples(gauges.held)
+        assert not samples(gauges.outbox)
+        assert not samples(gauges.ready)
+        assert samples(gauges.state_free)
+        assert samples(gauges.downstream_up) == {("main",): 1}
 
 
 async def test_every_route_is_asked_and_one_that_is_gone_is_forgotten(tmp_path: Path) -> None:
