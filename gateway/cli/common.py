@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Iterator
@@ -47,6 +48,14 @@ def fail(sentence: str, code: int) -> NoReturn:
     """Say what is wrong on standard error, in the reader's language when the sentence is known, and end."""
     typer.echo("\n".join(map(safe, heard(sentence).split("\n"))), err=True)
     raise typer.Exit(code)
+
+
+def operator() -> str:
+    """Who types, for the audit log; in a container the number may have no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
 
 
 def note(sentence: str) -> None:

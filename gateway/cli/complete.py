@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -85,9 +86,14 @@ def _answers(place: Place, current: str) -> Iterator[Answer]:
             if option.is_repeated or not set(option.words) & set(place.given):
                 yield from ((w, say(option.help)) for w in option.words if w.startswith("--") and w.startswith(current))
     elif place.verb.verbs:
-        yield from ((v.path[-1], say(v.summary)) for v in place.verb.verbs if v.path[-1].startswith(current))
+        yield from ((v.path[-1], _summary(v)) for v in place.verb.verbs if v.path[-1].startswith(current))
     elif place.arguments < len(place.verb.arguments):
         yield from values_of(place.verb.arguments[place.arguments], place.verb.path, place.config, current)
+
+
+def _summary(verb: Verb) -> str:
+    """The first sentence of its help, in the reader's language: paragraphs are what the catalogue knows."""
+    return re.split(r"(?<=\.)\s", say(verb.help.partition("\n")[0]), maxsplit=1)[0]
 
 
 def _written(shell: str, value: str, meaning: str) -> str:

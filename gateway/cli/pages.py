@@ -60,7 +60,7 @@ def _lines(verb: Verb, room: int) -> Iterator[str]:
     if verb.verbs:
         yield from ("", heading("Verbs"))
         for below in verb.verbs:
-            yield from entry(below.path[-1], say(below.help), 13, room)
+            yield from entry(below.path[-1], say(below.help.partition("\n")[0]), 13, room)
     for title, parameters in (("Arguments", verb.arguments), ("Options", verb.options)):
         if parameters:
             yield from ("", heading(title))

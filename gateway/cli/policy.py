@@ -43,7 +43,9 @@ def check(config: Config = None, policies: Folder = None, as_json: Json = False)
         told = (*map(heard, wrong), *(each.text(used()) for each in advised), *(each.text(used()) for each in problems))
         for line in told:
             typer.echo(safe(line), err=True)
-        typer.echo(_verdict(folder, None if wrong else policy, len(problems) + len(advised)))
+        typer.echo(_verdict(folder, policy, len(problems) + len(advised)))
+        if wrong:
+            typer.echo(say("the settings cannot be used, mend the errors above"))
     if policy is None or wrong:
         raise typer.Exit(EX_CONFIG)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +13,7 @@ from gateway.cli.common import (
     Json,
     fail,
     local,
+    operator,
     print_json,
     print_table,
     reference,
@@ -161,7 +161,7 @@ def release(entry_id: Id, config: Config = None, as_json: Json = False) -> None:
     from gateway.quarantine.entry import State
 
     async def work(store: SqliteStore, settings: Settings) -> None:
-        sentence = await release_now(store, settings, entry_id, getpass.getuser())
+        sentence = await release_now(store, settings, entry_id, operator())
         entry = await store.entry(entry_id)
         if entry.state is State.HELD and not sentence.startswith(f"{entry.id}: "):  # the policies are broken
             fail(sentence, EX_CONFIG)
@@ -178,7 +178,7 @@ def reject(entry_id: Id, reason: Reason = "", config: Config = None, as_json: Js
     why = reason or typer.prompt(say("Reason"), err=True)
 
     async def work(store: SqliteStore, settings: Settings) -> None:
-        _told(await store.reject(entry_id, getpass.getuser(), why, utc_now()), as_json)
+        _told(await store.reject(entry_id, operator(), why, utc_now()), as_json)
 
     with_store(config, work)
 
@@ -191,6 +191,6 @@ def delete(entry_id: Id, reason: Reason = "", config: Config = None, as_json: Js
     why = reason or typer.prompt(say("Reason"), err=True)
 
     async def work(store: SqliteStore, settings: Settings) -> None:
-        _told(await store.delete(entry_id, getpass.getuser(), why, utc_now()), as_json)
+        _told(await store.delete(entry_id, operator(), why, utc_now()), as_json)
 
     with_store(config, work)

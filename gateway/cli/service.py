@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from typing import Annotated
 
 import typer
 
 from gateway.cli.common import EX_UNAVAILABLE, Config, fail, settings_of
-from gateway.cli.speech import used
+from gateway.cli.speech import heard, used
 
 
 def run(config: Config = None) -> None:
     """Run the gateway: worker processes for mail, one process for health, metrics and the outbox."""
+    # they mean something as soon as the processes are watched, and would end us until then
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP, signal.SIGUSR2})
     from gateway.app import run_service
 
-    raise typer.Exit(run_service(settings_of(config)))
+    is_read = sys.stderr.isatty()  # a journal stays English, like the log that it is read with
+    raise typer.Exit(run_service(settings_of(config), heard if is_read else str))
 
 
 def demo(

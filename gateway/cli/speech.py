@@ -72,6 +72,8 @@ def heard(sentence: str) -> str:
     """A finished English sentence from below, such as an exception's: in Vietnamese when the catalogue has its pattern."""
     if used() == "en":
         return sentence
+    if vietnamese := getattr(sentence, "vi", ""):  # a Sentence of the settings, which knows it
+        return str(vietnamese)
     return "\n".join(_heard(line) for line in sentence.split("\n"))
 
 
@@ -94,15 +96,18 @@ def catalogue() -> Mapping[str, str]:
     from gateway.cli.vietnamese_faults import FAULTS
     from gateway.cli.vietnamese_help import HELP
     from gateway.cli.vietnamese_policy import POLICY
+    from gateway.cli.vietnamese_start import START
 
-    return {**HELP, **SENTENCES, **FAULTS, **BACKUP, **DOCTOR, **POLICY}
+    return {**HELP, **SENTENCES, **START, **FAULTS, **BACKUP, **DOCTOR, **POLICY}
 
 
 @cache
 def _patterns() -> Sequence[tuple[re.Pattern[str], str]]:
     from gateway.cli.vietnamese_faults import FAULTS
+    from gateway.cli.vietnamese_start import START
 
-    return [(_pattern(english), vietnamese) for english, vietnamese in FAULTS.items() if _PLACE.search(english)]
+    both = {**START, **FAULTS}  # those that say more come first
+    return [(_pattern(english), vietnamese) for english, vietnamese in both.items() if _PLACE.search(english)]
 
 
 def _pattern(english: str) -> re.Pattern[str]:

@@ -31,11 +31,6 @@ class Verb:
     options: tuple[Parameter, ...]
     verbs: tuple[Verb, ...]
 
-    @property
-    def summary(self) -> str:
-        """The first sentence of its help."""
-        return re.split(r"(?<=\.)\s", self.help, maxsplit=1)[0]
-
 
 def commands(root: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Every command of the library's tree, with its path, parents first."""

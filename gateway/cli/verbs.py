@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.cli import backup, completion, doctor, generations, policy, quarantine, register, service
+from gateway.cli import backup, completion, doctor, generations, policy, quarantine, register, restore, service
 from gateway.cli.guide import PURPOSE
 from gateway.cli.pages import page
 from gateway.cli.tree import commands
@@ -28,7 +28,7 @@ app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(register.app, name="register")
 app.command()(backup.backup)
 app.command()(backup.verify)
-app.command()(backup.restore)
+app.command()(restore.restore)
 app.command()(doctor.doctor)
 app.command("completion")(completion.script)
 

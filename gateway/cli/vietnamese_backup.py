@@ -81,6 +81,12 @@ BACKUP: Final[Mapping[str, str]] = {
     "{n} notices are not sent": "{n} thông báo không gửi nữa",
     "{n} message is sent again": "{n} thư sẽ được gửi lại",
     "{n} messages are sent again": "{n} thư sẽ được gửi lại",
+    "the files belong to {user}, as whom the gateway must run": (
+        "các tệp thuộc người dùng {user}; cổng thư phải chạy với người dùng này"
+    ),
+    "store.url names {used}: before the start, move {restored} there": (
+        "store.url chỉ tới {used}: trước khi khởi động, hãy chuyển {restored} tới đó"
+    ),
     "Now start the gateway; the log of the old one tells what was done in between.": (
         "Hãy khởi động cổng thư; nhật ký của cổng thư cũ cho biết những việc đã làm trong khoảng giữa."
     ),

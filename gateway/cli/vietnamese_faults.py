@@ -38,12 +38,13 @@ FAULTS: Final[dict[str, str]] = {
     "entry {value} is {state}; it cannot become {target}": "thư {value} ở trạng thái {state}; không thể chuyển thành "
     "{target}",
     # notices
-    "sender of notices is not one mailbox: {why}": "địa chỉ gửi thông báo (notice.from) không phải một hộp thư: {why}",
-    "sender of notices needs an ASCII address": "địa chỉ gửi thông báo (notice.from) phải viết bằng ký tự ASCII",
-    "DKIM domain or selector: {why}": "tên miền hoặc selector DKIM không hợp lệ: {why}",
-    "DKIM key is no unencrypted PEM private key": "khóa DKIM không phải khóa riêng PEM không mã hóa",
-    "DKIM key is neither RSA nor Ed25519": "khóa DKIM không phải RSA hay Ed25519",
-    "DKIM key of {bits} bits; at least {least} are needed": "khóa DKIM có {bits} bit; cần ít nhất {least} bit",
+    'notice.from: not one mailbox; write "Name <address>", or the address alone': "notice.from: không phải một hộp thư; "
+    'hãy viết "Tên <địa chỉ>", hoặc chỉ địa chỉ',
+    "notice.from: not an ASCII address with a domain": "notice.from: không phải địa chỉ viết bằng ký tự ASCII và có tên miền",
+    "notice.dkim_domain or notice.dkim_selector: {why}": "notice.dkim_domain hoặc notice.dkim_selector không hợp lệ: {why}",
+    "notice.dkim_key: not an unencrypted private key in PEM": "notice.dkim_key: không phải khóa riêng PEM không mã hóa",
+    "notice.dkim_key: neither RSA nor Ed25519": "notice.dkim_key: không phải khóa RSA hay Ed25519",
+    "notice.dkim_key: {bits} bits; at least {least} are needed": "notice.dkim_key: khóa có {bits} bit; cần ít nhất {least} bit",
     "notice.route: the policy has no route {route}; there are: {routes}": "notice.route: chính sách không có tuyến "
     "{route}; các tuyến hiện có: {routes}",
     # gateway explain
@@ -53,6 +54,14 @@ FAULTS: Final[dict[str, str]] = {
     "--client: {why}": "--client: {why}",
     "{value} does not appear to be an IPv4 or IPv6 address": "{value} không phải địa chỉ IPv4 hoặc IPv6",
     # what the operating system says
+    "Address already in use": "địa chỉ đang được dùng",
+    "Cannot assign requested address": "máy này không có địa chỉ đó",
+    "Operation not permitted": "không được phép",
+    "File exists": "đã có tệp trùng tên",
+    "Disk quota exceeded": "đã hết hạn mức ổ đĩa",
+    "Input/output error": "lỗi vào ra của ổ đĩa",
+    "File name too long": "tên quá dài",
+    "Name or service not known": "không phân giải được tên",
     "No such file or directory": "không có tệp hoặc thư mục này",
     "Permission denied": "không có quyền truy cập",
     "Is a directory": "đây là thư mục",

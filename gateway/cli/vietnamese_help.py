@@ -28,7 +28,7 @@ HELP: Final[dict[str, str]] = {
     "run the gateway": "chạy cổng thư",
     "what would happen to a message, and why; changes nothing": "một thư sẽ được xử lý thế nào, vì sao; không làm "
     "thay đổi gì",
-    "held mail: list, show, release, reject, delete": "thư bị giữ: liệt kê, xem, chuyển tiếp, từ chối, xóa",
+    "held mail: list, show, release, reject, delete": "thư bị giữ: liệt kê, xem, cho đi, từ chối, xóa",
     "who has sent what: search, show, export; which unit has not sent": "ai đã gửi gì: tìm, xem, kết xuất; đơn vị nào "
     "chưa gửi",
     "let Tab complete verbs, options and values": "dùng phím Tab để điền nốt lệnh, tùy chọn và giá trị",
@@ -46,7 +46,7 @@ HELP: Final[dict[str, str]] = {
     "the store, or something else that is needed, cannot be used": "kho dữ liệu hoặc thành phần cần thiết khác không "
     "dùng được",
     "a file cannot be written": "không ghi được tệp",
-    "try again later: the address or the state folder is in use": "hãy thử lại sau: địa chỉ hoặc thư mục dữ liệu đang "
+    "try again later: the address or the state folder is in use": "hãy thử lại sau: địa chỉ hoặc thư mục trạng thái đang "
     "được dùng",
     "settings or policies have errors": "cấu hình hoặc chính sách có lỗi",
     "interrupted with Ctrl-C": "bị ngắt bằng Ctrl-C",
@@ -82,18 +82,18 @@ HELP: Final[dict[str, str]] = {
     "HELO identity.": "Tên máy gửi xưng trong HELO.",
     "DNS answers from a YAML file instead of DNS.": "Lấy câu trả lời DNS từ tệp YAML thay vì hỏi DNS.",
     "Judge as of this moment (ISO 8601).": "Xét như tại thời điểm này (ISO 8601).",
-    "Held mail: list, show, release, reject, delete.": "Thư bị giữ: liệt kê, xem, chuyển tiếp, từ chối, xóa.",
+    "Held mail: list, show, release, reject, delete.": "Thư bị giữ: liệt kê, xem, cho đi, từ chối, xóa.",
     "List held mail, newest first.": "Liệt kê thư đang bị giữ, mới nhất trước.",
     "Unit id, as in units.csv.": "Mã đơn vị, như trong units.csv.",
     "Words of subject, author or unit, without accents if you like.": "Các từ trong tiêu đề, người gửi hoặc đơn vị; "
     "không cần dấu.",
-    "Released, rejected, deleted and expired mail too.": "Cả thư đã chuyển tiếp, đã từ chối, đã xóa và đã hết hạn giữ.",
+    "Released, rejected, deleted and expired mail too.": "Cả thư đã cho đi, đã từ chối, đã xóa và đã hết hạn giữ.",
     "Show one held message: envelope, evidence, every rule that was looked at, what was done with it.": "Xem một thư bị "
     "giữ: phong bì, căn cứ chứng thực, từng quy tắc đã xét, những việc đã làm với thư.",
     "The reference that is also in the SMTP reply and the notice.": "Mã thư, cũng có trong phúc đáp SMTP và trong thông "
     "báo.",
-    "Deliver the original, unchanged, to the recipients it was held for, exactly once.": "Chuyển nguyên văn thư gốc tới "
-    "những người nhận có thư bị giữ, đúng một lần.",
+    "Deliver the original, unchanged, to the recipients it was held for, exactly once.": "Cho thư đi: chuyển nguyên "
+    "văn thư gốc tới những người nhận có thư bị giữ, đúng một lần.",
     "Close the entry without delivering it. The octets stay until the end of retention.": "Đóng hồ sơ mà không chuyển "
     "thư. Nội dung thư được giữ đến hết thời hạn lưu.",
     "Delete the octets now; who, when and why stay in the audit log.": "Xóa ngay nội dung thư; ai xóa, khi nào và vì sao "

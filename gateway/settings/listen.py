@@ -15,7 +15,7 @@ _LONGEST_PATH: Final = 107  # unix(7)
 _NO_ADDRESS: Final = Sentence(
     'not an address to listen at; write host:port, such as "127.0.0.1:2525" or "[::1]:2525",'
     ' or "unix:/run/gateway/milter.sock"',
-    'không phải địa chỉ để nghe kết nối; hãy viết máy:cổng, chẳng hạn "127.0.0.1:2525" hoặc "[::1]:2525",'
+    'không phải địa chỉ để nghe kết nối; hãy viết địa chỉ máy và cổng (port), chẳng hạn "127.0.0.1:2525" hoặc "[::1]:2525",'
     ' hoặc "unix:/run/gateway/milter.sock"',
 )
 _NAME: Final = re.compile(r"(?=.{1,253}\Z)(?!-)[A-Za-z0-9-]{1,63}(?:\.(?!-)[A-Za-z0-9-]{1,63})*", re.ASCII)
@@ -70,7 +70,7 @@ def checked_nameserver(text: str) -> str:
     except ValueError:
         mend = Sentence(
             'not a name server; write its IP address, with a port if it is not 53: "127.0.0.1:5353"',
-            'không phải máy chủ tên miền; hãy viết địa chỉ IP, kèm cổng nếu khác 53: "127.0.0.1:5353"',
+            'không phải máy chủ tên miền; hãy viết địa chỉ IP, kèm cổng (port) nếu khác 53: "127.0.0.1:5353"',
         )
         try:
             ip_address(_host_port(text, mend).host)

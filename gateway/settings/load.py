@@ -32,6 +32,10 @@ _UNREADABLE: Final = Sentence(
     "{file}: cannot be read: {why}; let the gateway's user read it",
     "{file}: không đọc được: {why}; hãy cấp quyền đọc cho người dùng chạy cổng thư",
 )
+_FOLDER: Final = Sentence(
+    "{file}: a folder, not a file; name the file in it",
+    "{file}: đây là thư mục, không phải tệp; hãy chỉ rõ tệp trong đó",
+)
 _WRONG: Final = Sentence("{place}: {key}: value {value}: {why}", "{place}: {key}: giá trị {value}: {why}")
 _TROUBLE: Final = Sentence("{place}: {key}: {why}", "{place}: {key}: {why}")
 
@@ -71,6 +75,8 @@ def _read(file: Path, *, required: bool) -> str:
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise SettingsError([_NOT_UTF8.filled(file=file, line=line)]) from None
+    except IsADirectoryError:
+        raise SettingsError([_FOLDER.filled(file=file)]) from None
     except OSError as error:
         raise SettingsError([_UNREADABLE.filled(file=file, why=reason(error))]) from None
 

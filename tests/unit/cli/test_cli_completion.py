@@ -30,7 +30,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "gateway.toml").write_text('policies = "rules"\nstate = "state"\n')
     (tmp_path / "rules").mkdir()
     (tmp_path / "rules/units.csv").write_text(UNITS)
-    (tmp_path / "state").mkdir()
+    for number in (9, 12):
+        (tmp_path / f"state/policies/generation-{number}").mkdir(parents=True)
     with sqlite3.connect(tmp_path / "state/gateway.db") as store:
         store.execute("CREATE TABLE entries (id, state, held_at, plain)")
         store.execute("CREATE TABLE records (id, received_at, plain)")
@@ -80,6 +81,7 @@ def bash(line: str) -> list[str]:
         ("gateway register units --kind ", ["thcs", "mn"]),
         ("gateway register units --lang = e", ["en"]),
         ("gateway completion ", ["bash", "zsh", "fish"]),
+        ("gateway policy rollback ", ["12", "9"]),
         ("gateway -c gateway.toml ch", ["check"]),
         ("gateway check --config gate", ["gateway.toml"]),
         ("gateway check --policies ru", ["rules"]),
@@ -172,3 +174,13 @@ def test_control_characters_of_a_subject_do_not_reach_the_terminal(folder: Path)
         store.execute("UPDATE entries SET plain = ?", ('{"author": "a", "subject": "\\u001b[31m\\nx"}',))
     [line] = answered("zsh", verb_of(command()), ["quarantine", "show", "7"])
     assert line == "7F3K-9QXM-2C4D:a  \\u001b[31m\\u000ax"
+
+
+@pytest.mark.parametrize("words", [[""], ["policy", ""], ["quarantine", ""], ["register", ""]])
+def test_what_verbs_do_is_told_in_vietnamese(words: list[str]) -> None:
+    """Also of those whose help has more than one sentence or paragraph."""
+    use("vi")
+    told = [line.partition("\t")[2] for line in answered("fish", verb_of(command()), words)]
+    use("en")
+    assert told
+    assert [text for text in told if not any(ord(letter) > 0xFF for letter in text)] == []

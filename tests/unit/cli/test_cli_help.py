@@ -16,7 +16,7 @@ from gateway.cli.examples import EXAMPLES
 from gateway.cli.guide import GROUPS, STATUSES, front_page
 from gateway.cli.man import PLACES, manual
 from gateway.cli.pages import page
-from gateway.cli.speech import Language, use
+from gateway.cli.speech import Language, say, use
 from gateway.cli.start import start
 from gateway.cli.terminal import width
 from gateway.cli.tree import Verb, commands, verb_of
@@ -81,6 +81,18 @@ def test_no_page_is_wider_than_the_terminal(language: Language, columns: str, mo
     assert [line for line in wide if line.strip() not in typed] == []
 
 
+def test_groups_tell_in_vietnamese_what_their_verbs_do() -> None:
+    """A verb whose help has several paragraphs was told in English."""
+    use("vi")
+    shown = {path: page(" ".join(("gateway", *path)), each) for path, each in commands(command()) if path}
+    assert [
+        (path, below.path)
+        for path, each in commands(command())
+        for below in verb_of(each, path).verbs
+        if path and below.help.split()[0] + " " in shown[path]
+    ] == []
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_manual_is_that_of_this_command_line(language: Language) -> None:
     """`make man` writes it."""
@@ -88,11 +100,12 @@ def test_the_manual_is_that_of_this_command_line(language: Language) -> None:
     assert written == manual(verb_of(command()), language)
 
 
-def test_exit_statuses_are_those_of_the_page() -> None:
-    text = (REPOSITORY / "docs/how-to/en/commands.md").read_text("utf-8").replace("\\|", "|")
-    assert [
-        f"| {status} | {meaning} |" for status, meaning in STATUSES if f"| {status} | {meaning} |" not in text
-    ] == []
+@pytest.mark.parametrize(("language", "page"), [("en", "en/commands.md"), ("vi", "vi/dong-lenh.md")])
+def test_exit_statuses_are_those_of_the_page(language: Language, page: str) -> None:
+    use(language)
+    text = (REPOSITORY / "docs/how-to" / page).read_text("utf-8").replace("\\|", "|")
+    rows = [f"| {status} | {say(meaning)} |" for status, meaning in STATUSES]
+    assert [row for row in rows if row not in text] == []
 
 
 def test_help_and_version_are_there_at_once() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
+import socket
 import string
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,14 @@ from gateway.cli.tree import Verb, verb_of
 from gateway.cli.verbs import command
 from gateway.identity.identity import Level, Provider
 from gateway.quarantine.entry import MoveRefused, State
+from gateway.responder.compose import parse_sender
+from gateway.responder.template import NoticeError
+from gateway.settings import Settings
+from gateway.settings.listen import Address
+from gateway.store.migrate import CannotStart
+from gateway.store.sqlite import open_store
+from gateway.supervisor.lock import Occupied, look_at, occupy
+from gateway.supervisor.sockets import CannotListen, listen
 
 FOLDER = Path(speech.__file__).parent
 WORDS = {"say", "count", "heading", "Column", "_section", "print_table"}  # whose literal arguments are said
@@ -129,8 +139,77 @@ def test_faults_from_below_are_said_in_vietnamese() -> None:
     unknown = "something that nobody has translated"
     assert heard(refused) == refused
     use("vi")
-    assert heard(refused) == "thư 7F3K-9QXM-2C4D ở trạng thái đã chuyển tiếp; không thể chuyển thành đã từ chối"
+    assert heard(refused) == "thư 7F3K-9QXM-2C4D ở trạng thái đã cho đi; không thể chuyển thành đã từ chối"
     assert heard(f"--client: 'x' does not appear to be an IPv4 or IPv6 address\n{unknown}") == (
         f"--client: 'x' không phải địa chỉ IPv4 hoặc IPv6\n{unknown}"
     )
     assert say("Nothing is held.") == "Không có thư nào đang bị giữ."
+
+
+FAULTS = {"CannotStart", "CannotListen", "Occupied", "NoticeError", "SignerError", "NotUnderstood"}
+WHERE = (
+    "store/migrate.py",
+    "store/sqlite.py",
+    "supervisor/sockets.py",
+    "supervisor/lock.py",
+    "supervisor/handover.py",
+    "responder/sign.py",
+)
+
+
+def raised() -> Iterator[str]:
+    """Sentences that end a start, with the word X1 for each value."""
+    for name in WHERE:
+        for node in ast.walk(ast.parse((FOLDER.parent / name).read_text("utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in FAULTS and node.args:
+                said = node.args[0]
+                parts = said.values if isinstance(said, ast.JoinedStr) else [said]
+                text = "".join(str(p.value) if isinstance(p, ast.Constant) else "X1" for p in parts)
+                if re.search("[a-z]", text.replace("X1", "")):
+                    yield text
+
+
+def test_every_fault_at_start_has_its_vietnamese() -> None:
+    """Those that are put together from pieces are made by real faults below."""
+    use("vi")
+    found = {*raised()}
+    assert len(found) > 15
+    pieces = {text for text in found if text.startswith("X1; ") or text == "X1: X1; X1"}
+    assert sorted(text for text in found - pieces if heard(text) == text) == []
+
+
+ENGLISH = re.compile(r"\b(?:the|is|this|and|another|user|write|make|give|folder|directory|not|must|cannot|be)\b")
+
+
+def test_faults_at_start_are_said_in_vietnamese_to_the_end(tmp_path: Path) -> None:
+    """As the parts raise them, pieces and the operating system's words included."""
+    use("vi")
+    file, folder = tmp_path / "f", tmp_path / "d"
+    file.write_text("")
+    folder.mkdir()
+    (folder / "gateway.db").write_text("no database at all")
+    held = occupy(tmp_path / "state")
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        port = busy.getsockname()[1]
+        attempts: list[Callable[[], object]] = [
+            lambda: look_at(file),
+            lambda: look_at(file / "below"),
+            lambda: occupy(tmp_path / "state"),
+            lambda: listen(Address("127.0.0.1", port)),
+            lambda: listen(Address("192.0.2.77", port)),
+            lambda: listen(Address("no-such-host.invalid", port)),
+            lambda: listen(Address("", 0, str(file))),
+            lambda: listen(Address("", 0, str(tmp_path / "none/socket"))),
+            lambda: open_store(Settings(state=folder)),
+            lambda: open_store(Settings(state=file)),
+            lambda: parse_sender("a@longan.edu.vn, b@longan.edu.vn"),
+            lambda: parse_sender("văn.thư@longan.edu.vn"),
+        ]
+        told = []
+        for attempt in attempts:
+            with pytest.raises((Occupied, CannotListen, CannotStart, NoticeError)) as fault:
+                attempt()
+            told.append(re.sub(r"chown .*|/\S+", "", heard(str(fault.value))).partition(" (")[0])
+    os.close(held)
+    assert [text for text in told if ENGLISH.search(text)] == []
+    assert all(re.search("[ăâđêôơưạ-ỹ]", text) for text in told), told
