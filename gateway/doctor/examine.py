@@ -57,7 +57,7 @@ _LACKING: Final[dict[Need, Text]] = {
     "smtp": Text("there is no SMTP door", "không có cửa SMTP"),
     "milter": Text("there is no milter door", "không có cửa milter"),
     "store": Text("there is no database yet", "chưa có cơ sở dữ liệu"),
-    "running": Text("the gateway does not run", "cổng chưa chạy"),
+    "running": Text("the gateway does not run", "cổng thư chưa chạy"),
 }
 _NO_SETTINGS: Final = Text("the settings cannot be read (settings.file)", "không đọc được cấu hình (settings.file)")
 _BROKE: Final = Text(
@@ -111,6 +111,16 @@ async def outcomes_of(check: Check, world: World) -> Sequence[Outcome]:
     except TimeoutError:
         seconds = f"{SECONDS:.0f}"
         return [error(Text(f"no outcome within {seconds} s", f"không có kết quả sau {seconds} giây"), _BROKE)]
+    except PermissionError as failure:  # of whoever asks, not of the service
+        name = failure.filename or failure
+        return [
+            skipped(
+                Text(
+                    f"this user may not read {name}: run as root",
+                    f"người dùng này không đọc được {name}: hãy chạy bằng quyền root",
+                )
+            )
+        ]
     except Exception as failure:
         return [error(Text(f"the check broke: {failure!r}", f"mục kiểm tra gặp lỗi: {failure!r}"), _BROKE)]
 

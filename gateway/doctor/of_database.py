@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,17 +15,38 @@ from gateway.doctor.world import World, in_thread
 from gateway.store.schema import VERSION
 from gateway.store.spill import UNREADABLE
 
+_OPEN: Final = Text(
+    "See what it is and who owns it:\n  gateway doctor --only store.folder",
+    "Xem đó là gì và thuộc về ai:\n  gateway doctor --only store.folder",
+)
 RESTORE: Final = Text(
     "Stop the gateway and restore the last backup:\n  docs/how-to/en/backup.md",
-    "Dừng cổng và khôi phục bản sao lưu gần nhất:\n  docs/how-to/vi/sao-luu.md",
+    "Dừng cổng thư và khôi phục bản sao lưu gần nhất:\n  docs/how-to/vi/sao-luu.md",
 )
+
+
+_HIDDEN: Final = Text(
+    "this user may not read the database: run as root",
+    "người dùng này không được đọc cơ sở dữ liệu: hãy chạy bằng quyền root",
+)
+_BUSY: Final = Text("the database is locked just now: try again", "cơ sở dữ liệu đang bị khóa: hãy thử lại")
+
+
+def judge_failure(failure: sqlite3.Error) -> Outcome:
+    """Only damage wants a backup: who may not read the file, or comes at a bad moment, would throw good mail away."""
+    code = getattr(failure, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_AUTH):
+        return skipped(_HIDDEN) if os.geteuid() != 0 else error(same(str(failure)), _OPEN)
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return skipped(_BUSY)
+    return error(same(str(failure)), RESTORE)
 
 
 async def _schema(world: World) -> Sequence[Outcome]:
     try:
         facts = await in_thread(lambda: read_facts(world.settings))
     except sqlite3.Error as failure:
-        return [error(same(str(failure)), RESTORE)]
+        return [judge_failure(failure)]
     return [judge_schema(facts.version if facts else None)]
 
 
@@ -39,7 +61,7 @@ def judge_schema(version: int | None) -> Outcome:
     if version > VERSION:
         found = Text(
             f"schema {version}, written by a newer gateway; this one knows {VERSION}",
-            f"lược đồ {version}, do phiên bản cổng mới hơn ghi; phiên bản này chỉ biết {VERSION}",
+            f"lược đồ {version}, do phiên bản cổng thư mới hơn ghi; phiên bản này chỉ biết {VERSION}",
         )
         mend = Text(
             "Install the newer version again, or restore the backup that was made before the upgrade.",
@@ -53,7 +75,7 @@ def judge_schema(version: int | None) -> Outcome:
         )
         return warning(
             found,
-            Text("Back up, then restart the gateway.", "Sao lưu rồi khởi động lại cổng."),
+            Text("Back up, then restart the gateway.", "Sao lưu rồi khởi động lại cổng thư."),
             version=version,
             known=VERSION,
         )
@@ -64,7 +86,7 @@ async def _integrity(world: World) -> Sequence[Outcome]:
     try:
         said = await in_thread(lambda: integrity(world.settings))
     except sqlite3.Error as failure:
-        return [error(same(str(failure)), RESTORE)]
+        return [judge_failure(failure)]
     return [judge_integrity(said)]
 
 
@@ -103,7 +125,7 @@ def judge_spill(names: Sequence[str], *, unreadable: bool, running: bool) -> Out
             "Xem lỗi cơ sở dữ liệu trong nhật ký:\n  journalctl -u gateway | grep housekeeping",
         )
         if running
-        else Text("Start the gateway: it brings them in.", "Khởi động cổng: cổng sẽ tự nhập vào.")
+        else Text("Start the gateway: it brings them in.", "Khởi động cổng thư: cổng thư sẽ tự nhập vào.")
     )
     return warning(same(", ".join(names)), mend, files=list(names))
 
@@ -134,7 +156,7 @@ def judge_outbox(due: int, oldest: datetime | None, unknown: int, now: datetime)
     if unknown:
         mend = Text(
             "Ask at the receiving server whether they have arrived; the gateway does not send them again by itself.",
-            "Hỏi máy chủ nhận xem thư đã tới chưa; cổng không tự gửi lại.",
+            "Hỏi máy chủ nhận xem thư đã tới chưa; cổng thư không tự gửi lại.",
         )
         return warning(found, mend, **values)
     return ok(found, **values)

@@ -189,7 +189,7 @@ CHECKS = (
         Text("Address of the host name", "Địa chỉ của tên máy chủ"),
         Text(
             "Other servers find us and judge our notices by this name.",
-            "Máy chủ khác tìm đến cổng và đánh giá thông báo theo tên này.",
+            "Máy chủ khác tìm đến cổng thư và đánh giá thông báo theo tên này.",
         ),
         _hostname,
         ("dns",),

@@ -55,13 +55,13 @@ def judge_mx(domain: str, hostname: str, answer: Answer, names: Sequence[str], o
     if len(others) == len(names):
         mend = Text(
             f"Mail does not come here yet. When everything else is well, publish:\n{line}",
-            f"Thư chưa đi qua cổng. Khi các mục khác đã ổn, khai báo:\n{line}",
+            f"Thư chưa đi qua cổng thư. Khi các mục khác đã ổn, khai báo:\n{line}",
         )
         return warning(found, mend, domain, mx=list(names))
     if others:
         mend = Text(
             f"Remove what leads past the gateway, since forgers choose it: {', '.join(others)}",
-            f"Bỏ bản ghi đi vòng qua cổng, vì kẻ giả mạo sẽ chọn: {', '.join(others)}",
+            f"Bỏ bản ghi đi vòng qua cổng thư, vì kẻ giả mạo sẽ chọn: {', '.join(others)}",
         )
         return warning(found, mend, domain, mx=list(names), past_us=list(others))
     return ok(found, domain, mx=list(names))
@@ -186,7 +186,10 @@ CHECKS = (
     Check(
         "domains.mx",
         Text("MX of our domains", "MX của tên miền nhận thư"),
-        Text("Mail comes through the gateway only where MX leads to it.", "Thư chỉ đi qua cổng khi MX trỏ tới cổng."),
+        Text(
+            "Mail comes through the gateway only where MX leads to it.",
+            "Thư chỉ đi qua cổng thư khi MX trỏ tới cổng thư.",
+        ),
         _mx,
         ("policy", "dns", "smtp"),
     ),

@@ -19,7 +19,7 @@ from gateway.settings import Address, Settings, parse_listen
 FOREIGN: Final = "gateway-doctor@example.com"  # nobody's mailbox (RFC 2606)
 ANY: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where a door that listens everywhere is reached
 _OPEN: Final = '  [smtp]\n  listen = ["0.0.0.0:25", "[::]:25"]'
-NOT_RUNNING: Final = Text("the gateway does not run", "cổng chưa chạy")
+NOT_RUNNING: Final = Text("the gateway does not run", "cổng thư chưa chạy")
 
 
 def doors(settings: Settings) -> list[Address]:
@@ -76,7 +76,7 @@ def judge_listen(door: Address, talk: Talk, hostname: str, blocked: str, *, runn
     name = str(door)
     who = same(f"  ss -ltnp 'sport = :{door.port}'" if door.port else f"  ss -lxp | grep {door.path}")
     if hostname.lower() in talk.greeting.lower().split():
-        return ok(Text("our gateway answers", "cổng đang trả lời"), name, greeting=talk.greeting)
+        return ok(Text("our gateway answers", "cổng thư đang trả lời"), name, greeting=talk.greeting)
     if talk.greeting:
         found = Text(f"another server answers: {talk.greeting}", f"một máy chủ khác trả lời: {talk.greeting}")
         return error(found, who, name, greeting=talk.greeting)
@@ -84,7 +84,7 @@ def judge_listen(door: Address, talk: Talk, hostname: str, blocked: str, *, runn
         return error(
             Text(
                 f"the gateway runs, and this does not answer: {talk.failure}",
-                f"cổng đang chạy nhưng không trả lời: {talk.failure}",
+                f"cổng thư đang chạy nhưng không trả lời: {talk.failure}",
             ),
             who,
             name,
@@ -111,7 +111,7 @@ def judge_public(found: Sequence[Address], *, behind: bool) -> Outcome:
         return ok(shown)
     mend = Text(
         f"In gateway.toml, unless a proxy or mail server on this host stands before the gateway:\n{_OPEN}",
-        f"Trong gateway.toml, trừ khi có proxy hoặc máy chủ thư trên máy này đứng trước cổng:\n{_OPEN}",
+        f"Trong gateway.toml, trừ khi có proxy hoặc máy chủ thư trên máy này đứng trước cổng thư:\n{_OPEN}",
     )
     return warning(shown, mend, listen=[str(door) for door in found])
 
@@ -175,7 +175,7 @@ def judge_relay(door: Address, talk: Talk, hostname: str) -> Outcome:
     if reply.startswith("2"):
         mend = Text(
             f"Close port {door.port} to strangers until it refuses, and see which server this is: ours says {hostname}.",
-            f"Chặn cổng (port) {door.port} với bên ngoài cho tới khi bị từ chối; xem đây là máy chủ nào: cổng tên {hostname}.",
+            f"Chặn cổng (port) {door.port} với bên ngoài cho tới khi bị từ chối; xem đây là máy nào: cổng thư tên {hostname}.",
         )
         return error(
             Text(f"mail for {FOREIGN} is taken: {reply}", f"thư gửi {FOREIGN} được nhận: {reply}"),
@@ -222,7 +222,7 @@ CHECKS = (
         Text("Listening addresses", "Địa chỉ lắng nghe"),
         Text(
             "The gateway does not start on an address that another program has.",
-            "Cổng không khởi động được nếu địa chỉ đã có chương trình khác dùng.",
+            "Cổng thư không khởi động được nếu địa chỉ đã có chương trình khác dùng.",
         ),
         _listen,
         ("smtp",),

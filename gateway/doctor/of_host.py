@@ -28,25 +28,25 @@ _REQUIREMENT: Final = re.compile(r"([A-Za-z0-9._-]+)\s*(==|>=)\s*([0-9][0-9.]*)\
 
 
 async def _user(world: World) -> Sequence[Outcome]:
-    return [judge_user(world.service.uid, world.service.user)]
+    return [judge_user(world.service.uid, world.service.user, world.settings.state)]
 
 
-def judge_user(uid: int, name: str) -> Outcome:
+def judge_user(uid: int, name: str, state: Path) -> Outcome:
     if uid:
-        return ok(Text(f"the gateway runs as {name}", f"cổng chạy bằng người dùng {name}"), user=name)
+        return ok(Text(f"the gateway runs as {name}", f"cổng thư chạy bằng người dùng {name}"), user=name)
     commands = (
         "  useradd --system --user-group --home-dir /var/lib/gateway \\\n"
         "    --shell /usr/sbin/nologin gateway\n"
-        "  chown -R gateway:gateway /var/lib/gateway   # state"
+        f"  chown -R gateway:gateway {state}"
     )
     mend = Text(
         f"Make a user for it, give it the state folder, and start the gateway as that user:\n{commands}",
-        f"Tạo người dùng riêng, giao thư mục trạng thái và chạy cổng bằng người dùng đó:\n{commands}",
+        f"Tạo người dùng riêng, giao thư mục trạng thái và chạy cổng thư bằng người dùng đó:\n{commands}",
     )
     return warning(
         Text(
             "the gateway runs as root, or root owns its state folder",
-            "cổng chạy bằng root hoặc root sở hữu thư mục trạng thái",
+            "cổng thư chạy bằng root hoặc root sở hữu thư mục trạng thái",
         ),
         mend,
         user=name,
@@ -66,7 +66,9 @@ def _open_files(pid: int) -> int:
 
 def judge_files(limit: int, *, running: bool) -> Outcome:
     of = (
-        Text("of the running gateway", "của cổng đang chạy") if running else Text("of this shell", "của phiên lệnh này")
+        Text("of the running gateway", "của cổng thư đang chạy")
+        if running
+        else Text("of this shell", "của phiên lệnh này")
     )
     shown = str(limit) if limit >= 0 else "unlimited"
     found = Text(f"{shown} ({of.en})", f"{shown} ({of.vi})")
@@ -235,7 +237,7 @@ CHECKS = (
         Text("Waiting connections", "Hàng đợi kết nối"),
         Text(
             "While the gateway is busy or restarts, new connections wait in the kernel.",
-            "Khi cổng bận hoặc khởi động lại, kết nối mới chờ trong nhân hệ điều hành.",
+            "Khi cổng thư bận hoặc khởi động lại, kết nối mới chờ trong nhân hệ điều hành.",
         ),
         _backlog,
     ),

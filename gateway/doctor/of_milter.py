@@ -78,7 +78,7 @@ def judge_socket(door: Address, answer: str, owner: str, *, running: bool) -> Ou
     """The socket's rights (S-34) and whether it answers. `owner` is the user that Postfix runs as, "" without Postfix."""
     name, path = str(door), Path(door.path)
     if not running and answer:
-        return skipped(Text("the gateway does not run", "cổng chưa chạy"), name)
+        return skipped(Text("the gateway does not run", "cổng thư chưa chạy"), name)
     if not door.path:
         return (
             ok(Text("answers", "có trả lời"), name)
@@ -88,12 +88,14 @@ def judge_socket(door: Address, answer: str, owner: str, *, running: bool) -> Ou
     try:
         status = path.stat()
     except OSError as failure:
-        mend = Text("Restart the gateway: it makes the socket.", "Khởi động lại cổng: cổng sẽ tạo socket.")
+        mend = Text("Restart the gateway: it makes the socket.", "Khởi động lại cổng thư: cổng thư sẽ tạo socket.")
         return error(same(f"{path}: {failure.strerror}"), mend, name)
     shown = f"{user_name(status.st_uid)}:{group_name(status.st_gid)} {mode_text(status)}"
     values = {"mode": mode_text(status), "group": group_name(status.st_gid)}
     if answer:
-        return error(same(f"{shown}: {answer}"), Text("Restart the gateway.", "Khởi động lại cổng."), name, **values)
+        return error(
+            same(f"{shown}: {answer}"), Text("Restart the gateway.", "Khởi động lại cổng thư."), name, **values
+        )
     if status.st_mode & stat.S_IRWXO:
         return error(
             Text(
@@ -210,7 +212,7 @@ CHECKS = (
         Text("Milter door", "Cửa milter"),
         Text(
             "The mail server asks here; whoever else can speaks in its name.",
-            "Máy chủ thư hỏi cổng ở đây; ai mở được cửa này có thể mạo danh máy chủ thư.",
+            "Máy chủ thư hỏi cổng thư ở đây; ai mở được cửa này có thể mạo danh máy chủ thư.",
         ),
         _socket,
         ("milter",),
@@ -220,7 +222,7 @@ CHECKS = (
         Text("Settings of Postfix", "Cấu hình của Postfix"),
         Text(
             "Wrong ones let mail pass unchecked, or refuse it, while the gateway is away.",
-            "Đặt sai thì thư lọt qua không kiểm tra hoặc bị từ chối khi cổng vắng mặt.",
+            "Đặt sai thì thư lọt qua không kiểm tra hoặc bị từ chối khi cổng thư vắng mặt.",
         ),
         _postfix,
         ("milter",),

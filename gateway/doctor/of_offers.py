@@ -39,7 +39,8 @@ def judge_offers(route: Route, talk: Talk, largest: int) -> Outcome:
         )
         return warning(
             Text(
-                f"it takes {size} octets, the door {largest}", f"máy chủ nhận tối đa {size} octet, cổng nhận {largest}"
+                f"it takes {size} octets, the door {largest}",
+                f"máy chủ nhận tối đa {size} octet, cổng thư nhận {largest}",
             ),
             mend,
             route.name,
@@ -68,8 +69,8 @@ def judge_client(route: Route, talk: Talk) -> Outcome:
     mend = Text(
         "Let the gateway's address alone tell it. In Postfix:\n  postconf -e smtpd_authorized_xforward_hosts=127.0.0.1\n"
         "Where it cannot, switch off its own SPF check, greylisting and limits for the gateway.",
-        "Chỉ cho phép địa chỉ của cổng thông báo. Với Postfix:\n  postconf -e smtpd_authorized_xforward_hosts=127.0.0.1\n"
-        "Nếu không hỗ trợ, hãy tắt kiểm tra SPF, danh sách xám và giới hạn đối với cổng.",
+        "Chỉ cho phép địa chỉ của cổng thư thông báo. Với Postfix:\n  postconf -e smtpd_authorized_xforward_hosts=127.0.0.1\n"
+        "Nếu không hỗ trợ, hãy tắt kiểm tra SPF, danh sách xám và giới hạn đối với cổng thư.",
     )
     return warning(Text("neither XCLIENT nor XFORWARD", "không có XCLIENT và XFORWARD"), mend, route.name, offered=[])
 
@@ -131,7 +132,7 @@ CHECKS = (
         Text("They hear whose mail it is", "Biết thư của máy nào"),
         Text(
             "Else all mail seems to come from the gateway: their SPF, lists and limits misjudge it.",
-            "Nếu không, mọi thư như đến từ cổng: SPF, danh sách và giới hạn của máy chủ nhận sẽ sai.",
+            "Nếu không, mọi thư như đến từ cổng thư: SPF, danh sách và giới hạn của máy chủ nhận sẽ sai.",
         ),
         _client,
         ("policy",),

@@ -40,8 +40,20 @@ def judge_policies(en: Sequence[str], vi: Sequence[str], rules: int, units: int,
 
 async def _folder(world: World) -> Sequence[Outcome]:
     folder, who = world.settings.policies, world.service
+    if not await in_thread(folder.exists):
+        return [judge_no_folder(folder)]
     unreadable, writable = await in_thread(lambda: rights(folder, who))
     return [judge_folder(folder, who, unreadable, writable)]
+
+
+def judge_no_folder(folder: Path) -> Outcome:
+    mend = Text(
+        "Put the policies there, or name their folder in gateway.toml:\n"
+        '  policies = "/etc/gateway/policies"\nthen see what is in force:\n  gateway check',
+        "Đặt các tệp chính sách vào đó, hoặc khai báo đúng thư mục trong gateway.toml:\n"
+        '  policies = "/etc/gateway/policies"\nrồi kiểm tra:\n  gateway check',
+    )
+    return error(Text(f"{folder} is not there", f"chưa có {folder}"), mend, folder=str(folder))
 
 
 def rights(folder: Path, who: Service) -> tuple[list[str], list[str]]:
@@ -55,7 +67,7 @@ def rights(folder: Path, who: Service) -> tuple[list[str], list[str]]:
 
 
 def judge_folder(folder: Path, who: Service, unreadable: Sequence[str], writable: Sequence[str]) -> Outcome:
-    group = group_name(min(who.gids, default=0))
+    group = group_name(who.gid)
     command = f"  chown -R root:{group} {folder}\n  chmod -R u=rwX,g=rX,o= {folder}"
     mend = Text(f"Run as root:\n{command}", f"Chạy với quyền root:\n{command}")
     if unreadable:
@@ -76,7 +88,7 @@ CHECKS = (
         Text("Files of policies", "Các tệp chính sách"),
         Text(
             "While policies have an error the ones before stay in force, and a first start is refused.",
-            "Khi chính sách có lỗi, cổng giữ chính sách cũ; nếu là lần đầu thì cổng không khởi động.",
+            "Khi chính sách có lỗi, cổng thư giữ chính sách cũ; nếu là lần đầu thì cổng thư không khởi động.",
         ),
         _policies,
     ),

@@ -111,11 +111,12 @@ def judge_loop(route: Route, talk: Talk, hostname: str, shared: Collection[str])
     words = talk.greeting.lower().split()
     if shared:
         found = Text(
-            f"{', '.join(sorted(shared))} is our own door", f"{', '.join(sorted(shared))} là cửa của chính cổng"
+            f"{', '.join(sorted(shared))} is our own door", f"{', '.join(sorted(shared))} là cửa của chính cổng thư"
         )
     elif len(words) > 1 and words[1] == hostname.lower():
         found = Text(
-            f"it greets with our own name: {talk.greeting}", f"máy chủ chào bằng chính tên của cổng: {talk.greeting}"
+            f"it greets with our own name: {talk.greeting}",
+            f"máy chủ chào bằng chính tên của cổng thư: {talk.greeting}",
         )
     else:
         return (
@@ -147,7 +148,7 @@ def judge_recipient(route: Route, talk: Talk) -> Outcome:
         if not reply.startswith("25"):
             mend = Text(
                 "Let it take mail for this domain from the gateway, and have a postmaster (RFC 5321 §4.5.1).",
-                "Cho phép cổng chuyển thư tới tên miền này, và có hộp thư postmaster (RFC 5321 §4.5.1).",
+                "Cho phép cổng thư chuyển thư tới tên miền này, và có hộp thư postmaster (RFC 5321 §4.5.1).",
             )
             return (warning if reply.startswith("4") else error)(
                 same(f"{mailbox}: {reply or talk.failure}"), mend, route.name, reply=reply
@@ -163,7 +164,7 @@ CHECKS = (
         Text("Receiving servers", "Máy chủ nhận"),
         Text(
             "The gateway keeps no queue for relayed mail: without them senders are asked to try again.",
-            "Cổng không xếp hàng thư chuyển tiếp: thiếu máy chủ nhận thì máy gửi phải gửi lại sau.",
+            "Cổng thư không xếp hàng thư chuyển tiếp: thiếu máy chủ nhận thì máy gửi phải gửi lại sau.",
         ),
         _connect,
         ("policy",),
@@ -173,14 +174,14 @@ CHECKS = (
         Text("No loop", "Không lặp vòng"),
         Text(
             "A route that leads back to the gateway sends each message round until it is refused.",
-            "Tuyến quay lại cổng khiến thư chạy vòng cho tới khi bị từ chối.",
+            "Tuyến quay lại cổng thư khiến thư chạy vòng cho tới khi bị từ chối.",
         ),
         _loop,
         ("policy",),
     ),
     Check(
         "routes.recipient",
-        Text("They take our mail", "Nhận thư từ cổng"),
+        Text("They take our mail", "Nhận thư từ cổng thư"),
         Text(
             "What they refuse is refused to the sender.", "Thư bị máy chủ nhận từ chối thì người gửi cũng bị từ chối."
         ),

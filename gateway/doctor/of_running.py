@@ -119,7 +119,9 @@ async def _policies(world: World) -> Sequence[Outcome]:
     metrics = await page(world, "/metrics")
     match = _GENERATION.search(metrics.text)
     if match is None:
-        return [skipped(Text("the gateway does not tell its generation", "cổng không cho biết thế hệ chính sách"))]
+        return [
+            skipped(Text("the gateway does not tell its generation", "cổng thư không cho biết số của bản chính sách"))
+        ]
     number = int(float(match[1]))
     generations = Generations(world.settings.state / "policies")
 
@@ -137,14 +139,16 @@ def judge_policies(number: int, *, differs: bool) -> Outcome:
     if differs:
         found = Text(
             f"generation {number} is in force, and the files say something else",
-            f"thế hệ {number} đang có hiệu lực, khác với các tệp hiện tại",
+            f"bản chính sách số {number} đang có hiệu lực, khác với các tệp hiện tại",
         )
         mend = Text(
             "Mend the errors; then it follows by itself within a minute:\n  gateway check",
-            "Sửa lỗi; cổng sẽ tự cập nhật trong một phút:\n  gateway check",
+            "Sửa lỗi; cổng thư sẽ tự cập nhật trong một phút:\n  gateway check",
         )
         return warning(found, mend, generation=number)
-    return ok(Text(f"generation {number}, as the files", f"thế hệ {number}, khớp với các tệp"), generation=number)
+    return ok(
+        Text(f"generation {number}, as the files", f"bản chính sách số {number}, khớp với các tệp"), generation=number
+    )
 
 
 async def _version(world: World) -> Sequence[Outcome]:
@@ -153,7 +157,7 @@ async def _version(world: World) -> Sequence[Outcome]:
     line = _BUILD.search((await page(world, "/metrics")).text)
     running = _VERSION.search(line[1]) if line else None
     if running is None:
-        return [skipped(Text("the gateway does not tell its version", "cổng không cho biết phiên bản"))]
+        return [skipped(Text("the gateway does not tell its version", "cổng thư không cho biết phiên bản"))]
     try:
         return [judge_version(running[1], metadata.version(PROGRAM))]
     except metadata.PackageNotFoundError:
@@ -193,7 +197,7 @@ def judge_restart(newer: Sequence[str]) -> Outcome:
     if newer:
         more = f" (+{len(newer) - 1})" if len(newer) > 1 else ""
         found = Text(
-            f"changed since it began: {newer[0]}{more}", f"đã thay đổi sau khi cổng khởi động: {newer[0]}{more}"
+            f"changed since it began: {newer[0]}{more}", f"đã thay đổi sau khi cổng thư khởi động: {newer[0]}{more}"
         )
         return warning(found, RESTART, files=len(newer), first=newer[0])
     return ok(Text("settings and program are those that run", "cấu hình và chương trình khớp với bản đang chạy"))
@@ -203,7 +207,7 @@ CHECKS = (
     Check(
         "running.alive",
         Text("Alive", "Đang hoạt động"),
-        Text("A gateway that hangs takes no mail.", "Cổng bị treo thì không nhận thư."),
+        Text("A gateway that hangs takes no mail.", "Cổng thư bị treo thì không nhận thư."),
         _alive,
         ("running",),
     ),

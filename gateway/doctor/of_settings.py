@@ -39,7 +39,7 @@ CHECKS = (
         Text("File of settings", "Tệp cấu hình"),
         Text(
             "The gateway does not start with contradictory settings (exit status 78).",
-            "Cổng không khởi động khi cấu hình mâu thuẫn (mã thoát 78).",
+            "Cổng thư không khởi động khi cấu hình mâu thuẫn (mã thoát 78).",
         ),
         _settings,
     ),

@@ -17,6 +17,7 @@ from gateway.doctor.world import World, in_thread
 
 SPARE: Final = 2 * 1024**3  # octets; below it somebody should look
 INODES: Final = 10_000
+_WRITTEN: Final = ("blobs", "gateway.db", "gateway.lock", "metrics", "owners", "policies", "spill-", "spool")
 
 
 async def _folder(world: World) -> Sequence[Outcome]:
@@ -44,10 +45,33 @@ def judge_folder(state: Path, who: Service) -> Outcome:
             f"người dùng {who.user} không ghi được vào {state} ({shown})",
         )
         return error(found, same(f"  chown -R {who.user}: {state}\n  chmod u=rwx {state}"), **values)
+    if foreign := _not_his(state, who):
+        found = Text(
+            f"user {who.user} cannot write to {foreign}: another user has run the gateway, or put a backup back",
+            f"người dùng {who.user} không ghi được vào {foreign}: đã có người dùng khác chạy cổng thư hoặc khôi phục dữ liệu",
+        )
+        return error(found, same(f"  chown -R {who.user}: {state}"), **values)
     if status.st_mode & (stat.S_IRWXO):
         found = Text(f"{state} is open to every user ({shown})", f"{state} mở cho mọi người dùng ({shown})")
         return warning(found, same(f"  chmod o= {state}"), **values)
     return ok(same(f"{state} ({shown})"), **values)
+
+
+def _not_his(state: Path, who: Service) -> Path | None:
+    """The first file or folder in the state that its own user cannot write."""
+    try:
+        paths = [path for path in sorted(state.iterdir()) if path.name.startswith(_WRITTEN)]
+        paths += sorted(state.glob("blobs/*"))
+    except OSError:  # we may not look; the service's user may
+        return None
+    return next((path for path in paths if not _may_write(path, who)), None)
+
+
+def _may_write(path: Path, who: Service) -> bool:
+    try:
+        return may(path, who, READ | WRITE)
+    except OSError:  # gone meanwhile, or a link to nowhere
+        return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from gateway.doctor.world import World, in_thread
 SOON: Final = 21  # days
 RENEW: Final = Text(
     "Renew it, then have it read again:\n  kill -HUP $(cat STATE/gateway.lock)",
-    "Gia hạn chứng chỉ rồi cho cổng đọc lại:\n  kill -HUP $(cat STATE/gateway.lock)",
+    "Gia hạn chứng chỉ rồi cho cổng thư đọc lại:\n  kill -HUP $(cat STATE/gateway.lock)",
 )
 
 
@@ -120,7 +120,7 @@ def judge_key(name: str, path: Path, who: Service) -> Outcome:
     except OSError as failure:
         return error(same(f"{path}: {failure.strerror}"), Text(f"Correct {name}.", f"Sửa {name}."), name)
     shown = f"{path} ({user_name(status.st_uid)}:{group_name(status.st_gid)} {mode_text(status)})"
-    command = same(f"  chown root:{group_name(min(who.gids, default=0))} {path}\n  chmod 0640 {path}")
+    command = same(f"  chown root:{group_name(who.gid)} {path}\n  chmod 0640 {path}")
     if not readable:
         found = Text(f"user {who.user} cannot read {shown}", f"người dùng {who.user} không đọc được {shown}")
         return error(found, command, name, mode=mode_text(status))

@@ -29,7 +29,7 @@ GROUP_TITLES: Final = {
     "milter": Text("Milter", "Milter"),
     "routes": Text("Receiving servers", "Máy chủ nhận"),
     "store": Text("State folder and database", "Thư mục trạng thái và cơ sở dữ liệu"),
-    "running": Text("Running gateway", "Cổng đang chạy"),
+    "running": Text("Running gateway", "Cổng thư đang chạy"),
 }
 
 

@@ -17,6 +17,7 @@ class Service:
     pid: int
     uid: int
     gids: frozenset[int]
+    gid: int = 0  # its own group; the others are shared with other programs
 
     @property
     def is_running(self) -> bool:
@@ -33,13 +34,14 @@ def find_service(state: Path) -> Service:
         with contextlib.suppress(OSError, ValueError):
             status = Path(f"/proc/{pid}/status").read_text()
             rows = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
-            gids = {int(rows["Gid"].split()[1]), *map(int, rows["Groups"].split())}
-            return Service(pid, int(rows["Uid"].split()[1]), frozenset(gids))
+            gid = int(rows["Gid"].split()[1])
+            gids = {gid, *map(int, rows["Groups"].split())}
+            return Service(pid, int(rows["Uid"].split()[1]), frozenset(gids), gid)
     try:
         uid = state.stat().st_uid
     except OSError:
         uid = os.geteuid()
-    return Service(0, uid, groups_of(uid))
+    return Service(0, uid, groups_of(uid), group_of(uid))
 
 
 def groups_of(uid: int) -> frozenset[int]:
@@ -49,6 +51,14 @@ def groups_of(uid: int) -> frozenset[int]:
     except KeyError:
         return frozenset()
     return frozenset(os.getgrouplist(account.pw_name, account.pw_gid))
+
+
+def group_of(uid: int) -> int:
+    """The own group of a user; the number of the user where the system's tables do not know him."""
+    try:
+        return pwd.getpwuid(uid).pw_gid
+    except KeyError:
+        return uid
 
 
 def user_name(uid: int) -> str:

@@ -59,6 +59,22 @@ def bring_up_to_date(engine: Engine, database: Path) -> None:
         raise CannotStart(f"{database} cannot be opened: {error}") from error
 
 
+def refuse_breaking(database: Path) -> None:
+    """Raises CannotStart when the store must be changed in a way that the program which is running on it could not bear."""
+    if not database.exists():
+        return
+    try:
+        with contextlib.closing(sqlite3.connect(database)) as connection:
+            version = connection.execute("SELECT max(version) FROM schema_version").fetchone()[0] or 0
+    except sqlite3.Error:  # opening it says what is wrong, in better words
+        return
+    if 0 < version < VERSION and not BREAKING.isdisjoint(range(version, VERSION)):
+        raise CannotStart(
+            f"{database} has schema {version}, and the program that is running could not work with schema {VERSION}: this "
+            "upgrade needs a stop; stop the gateway, then start it"
+        )
+
+
 def _is_usable(engine: Engine, database: Path) -> bool:
     """Whether there is nothing to do. A store of the next schema is usable when the steps up to it have kept the rules."""
     with engine.begin() as connection:

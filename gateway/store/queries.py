@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from sqlalchemy import Connection, Table, bindparam, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -54,3 +54,10 @@ def blob_needed(connection: Connection, digest: str) -> bool:
     held = select(func.count()).select_from(entries).where(entries.c.digest == digest, entries.c.has_body == 1)
     sent = select(func.count()).select_from(outbox).where(outbox.c.digest == digest, outbox.c.state.in_(BODY_STATES))
     return bool(connection.scalar(held)) or bool(connection.scalar(sent))
+
+
+def blobs_needed(connection: Connection, digests: Collection[str]) -> set[str]:
+    """Those of the digests that some row needs; ask for some hundreds at a time."""
+    held = select(entries.c.digest).where(entries.c.digest.in_(digests), entries.c.has_body == 1)
+    sent = select(outbox.c.digest).where(outbox.c.digest.in_(digests), outbox.c.state.in_(BODY_STATES))
+    return {*connection.scalars(held), *connection.scalars(sent)}

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from sqlalchemy import Connection, make_url
 from sqlalchemy.exc import ArgumentError
@@ -20,11 +21,12 @@ from gateway.store.core import Clock, Core, utc_now
 from gateway.store.desks import OutboxDesk, QuarantineDesk, RegisterDesk
 from gateway.store.faults import Mark, no_mark
 from gateway.store.migrate import CannotStart, copy_to
-from gateway.store.queries import insert_new
+from gateway.store.queries import blobs_needed, insert_new
 from gateway.store.schema import meta
 from gateway.store.seal import KEY_SIZE
 from gateway.store.transactions import TransactionDesk
 
+SWEPT: Final = 500  # blobs looked up at once
 _KEY = re.compile(rf"[0-9A-Fa-f]{{{KEY_SIZE * 2}}}\Z")
 
 
@@ -88,10 +90,19 @@ class SqliteStore(TransactionDesk, OutboxDesk, QuarantineDesk, RegisterDesk):
         return await self._core.read(lambda connection: backlog(connection, now))
 
     async def sweep(self, now: datetime) -> int:
-        """Delete orphaned blobs older than 36 hours and rows whose time is over; returns the number of blobs."""
+        """Delete orphaned blobs older than 36 hours and rows whose time is over; returns the number of blobs.
+
+        Held mail is old too, all of it: what a row needs is found by reading, and the writer is asked for the rest only.
+        """
         core = self._core
         await core.write(lambda connection: moves.prune(connection, now))
-        return await core.drop_blobs(await core.in_thread(lambda: list(core.blobs.orphans())))
+        old = await core.in_thread(lambda: list(core.blobs.orphans()))
+        dropped = 0
+        for start in range(0, len(old), SWEPT):
+            some = old[start : start + SWEPT]
+            needed = await core.read(partial(blobs_needed, digests=some))
+            dropped += await core.drop_blobs([digest for digest in some if digest not in needed])
+        return dropped
 
     async def verify(self) -> list[str]:
         """Every kept entry has its blob, whole; the audit chain is whole (O-10). Returns sentences on what is not."""

@@ -251,6 +251,33 @@ def test_permissions_are_told_with_the_file(folder: GatewayProcess) -> None:
         assert "cannot be written" in done.stderr
 
 
+def test_settings_that_name_another_database_are_told(folder: GatewayProcess) -> None:
+    """Else the gateway would start with that one, and nobody would miss the restored one until a clerk does."""
+    folder.command("backup", "backups")
+    (folder.folder / "var").rename(folder.folder / "var.old")
+    elsewhere = folder.folder / "fast.db"
+    done = folder.command("restore", "backups", GATEWAY_STORE__URL=f"sqlite:///{elsewhere}")
+    assert done.returncode == 0
+    assert f"move {folder.folder}/var/gateway.db there" in done.stderr
+    assert str(elsewhere) in done.stderr
+    done = folder.command("restore", "backups", "--state", "new")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="needs root that gives up its power")
+def test_backups_that_one_may_not_read_are_told(folder: GatewayProcess) -> None:
+    folder.command("backup", "backups")
+    made = next((folder.folder / "backups").glob("2*"))
+    for closed in (made, made.parent):
+        os.chown(closed, 65534, 65534)  # which root without its power may not enter
+        for place in ("backups", f"backups/{made.name}"):
+            for arguments in (("verify", place), ("restore", place, "--state", "new")):
+                done = _without_power(folder, *arguments)
+                assert (done.returncode, done.stdout) == (69, ""), done.stderr
+                assert "run as root" in done.stderr
+                assert len(done.stderr.splitlines()) == 1
+
+
 def _without_power(folder: GatewayProcess, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Root for whom files have permissions, as for everybody else."""
     return subprocess.run(

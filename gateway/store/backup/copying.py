@@ -8,6 +8,7 @@ lies there (a Maildir for trying out) is named in the manifest as left out.
 from __future__ import annotations
 
 import contextlib
+import os
 import pwd
 import shutil
 from collections.abc import Iterator, Sequence
@@ -16,7 +17,18 @@ from pathlib import Path
 from typing import Final
 
 from gateway.store.backup import manifest
-from gateway.store.backup.files import Progress, files_below, hash_of, link, make_folders, pieces_of, put
+from gateway.store.backup.files import (
+    NotAFile,
+    Progress,
+    files_below,
+    hash_of,
+    link,
+    make_folders,
+    octets_of,
+    opened,
+    pieces_of,
+    put,
+)
 from gateway.store.backup.manifest import DATABASE, File
 from gateway.store.backup.snapshot import reading
 from gateway.store.backup.words import Trouble
@@ -33,6 +45,10 @@ NEEDED: Final = (  # digest, and one of the rows that need it
     "SELECT digest, min(id) FROM (SELECT digest, 'entry ' || id AS id FROM entries WHERE has_body = 1 "  # noqa: S608
     "UNION ALL SELECT digest, 'outbox row ' || id FROM outbox WHERE digest <> '' AND state IN "
     f"({_BODY})) GROUP BY digest ORDER BY digest"
+)
+STILL_NEEDED: Final = (  # by a row, as NEEDED, asked for one digest
+    "SELECT 1 FROM entries WHERE digest = :digest AND has_body = 1 "  # noqa: S608
+    f"UNION ALL SELECT 1 FROM outbox WHERE digest = :digest AND state IN ({_BODY}) LIMIT 1"
 )
 _OURS: Final = frozenset({"blobs", POLICIES, "owners", "metrics", "spool", "gateway.lock", LOCK})
 
@@ -55,6 +71,7 @@ class Notes:
     linked: int = 0
     missing: list[str] = field(default_factory=list)
     damaged: list[str] = field(default_factory=list)
+    strange: list[str] = field(default_factory=list)  # policies with links in them
 
     def wrote(self, file: File) -> None:
         self.files.append(file)
@@ -108,7 +125,7 @@ def copy_blobs(source: Source, folder: Path, earlier: Path | None, notes: Notes,
                 notes.files.append(before)
                 notes.linked += before.size
                 continue
-            octets = (source.state / name).read_bytes()
+            octets = octets_of(source.state / name)
         except FileNotFoundError:
             notes.missing.append(digest)
             continue
@@ -123,7 +140,7 @@ def _linked(original: Path, before: Path, folder: Path, file: File) -> bool:
     size = original.stat().st_size
     if size != file.size or not before.is_file() or before.stat().st_size != size:
         return False
-    with original.open("rb") as one, before.open("rb") as other:
+    with os.fdopen(opened(original), "rb") as one, os.fdopen(opened(before), "rb") as other:
         if one.read(SEALED_HEADER) != other.read(SEALED_HEADER):
             return False
     copy = folder / file.path
@@ -141,26 +158,36 @@ def _is_whole(octets: bytes, digest: str, keys: Sequence[bytes]) -> bool:
 
 
 def copy_policies(source: Source, folder: Path, notes: Notes) -> None:
-    """Copy the generations that are kept; one that is given up meanwhile is not needed. Raises OSError."""
+    """Copy the generations that are kept; one that is given up meanwhile is not needed. Raises OSError.
+
+    The gateway writes no links there: who did may want to have what they lead to.
+    """
     root = source.state / POLICIES
+    if root.is_symlink():
+        notes.strange.append(POLICIES)
+        return
     for generation in sorted(root.iterdir()) if root.is_dir() else ():
         if generation.name.startswith(".") or not generation.is_dir():
             continue
         place = f"{POLICIES}/{generation.name}"
         try:
+            if generation.is_symlink():
+                raise NotAFile
             written = [
                 put(folder, f"{place}/{name}", pieces_of(generation / name)) for name in list(files_below(generation))
             ]
-        except FileNotFoundError:
-            shutil.rmtree(folder / place)
+        except FileNotFoundError as error:
+            shutil.rmtree(folder / place, ignore_errors=True)
+            if isinstance(error, NotAFile):
+                notes.strange.append(place)
             continue
         for file in written:
             notes.wrote(file)
 
 
-def left_out(source: Source) -> tuple[str, ...]:
+def left_out(source: Source, notes: Notes) -> tuple[str, ...]:
     """What lies in the state folder, is not ours to make anew, and was not copied."""
-    return tuple(sorted(_strangers(source)))
+    return tuple(sorted([*_strangers(source), *notes.strange]))
 
 
 def _strangers(source: Source) -> Iterator[str]:

@@ -24,7 +24,7 @@ from typing import Final
 
 from gateway.store.backup import copying, manifest
 from gateway.store.backup.copying import Source
-from gateway.store.backup.files import PRIVATE_FOLDER, Progress, free, put, silent, sync_folders
+from gateway.store.backup.files import PRIVATE_FOLDER, Progress, free, pieces_of, put, silent, sync_folders
 from gateway.store.backup.manifest import DATABASE, Manifest
 from gateway.store.backup.snapshot import copy_database, moment_of, reading, schema_of
 from gateway.store.backup.words import Trouble
@@ -109,7 +109,7 @@ def back_up(order: Order, progress: Progress = silent) -> Made:
             linked=notes.linked,
             damaged=notes.damaged,
             paused=pause is not None,
-            pruned=_prune(target, order.keep),
+            pruned=_prune(folder, order),
         )
 
 
@@ -125,7 +125,7 @@ def _fill(draft: _Draft, connection: sqlite3.Connection, schema: int) -> Manifes
     earlier = None if order.full else copying.newest(order.target)
     copying.copy_blobs(order.source, folder, earlier, notes, draft.look)
     if order.key_file is not None:
-        notes.wrote(put(folder, copying.KEY, order.key_file.read_bytes()))
+        notes.wrote(put(folder, copying.KEY, pieces_of(order.key_file, follow=True)))
     written = Manifest(
         created=created,
         program=program(),
@@ -135,7 +135,7 @@ def _fill(draft: _Draft, connection: sqlite3.Connection, schema: int) -> Manifes
         key_ids=copying.key_ids(order.source.keys),
         files=tuple(sorted(notes.files, key=lambda file: file.path)),
         missing=tuple(notes.missing),
-        left_out=copying.left_out(order.source),
+        left_out=copying.left_out(order.source, notes),
     )
     put(folder, manifest.NAME, manifest.encoded(written))
     sync_folders(folder)
@@ -170,14 +170,26 @@ def _name(target: Path, created: datetime) -> Path:
     return folder
 
 
-def _prune(target: Path, keep: int) -> list[str]:
-    """Delete all but the newest: each first loses the name by which it counts."""
-    gone = manifest.backups(target)[:-keep] if keep else []
+def _prune(made: Path, order: Order) -> list[str]:
+    """Delete all but the newest: each first loses the name by which it counts.
+
+    The one just made is the newest, whatever its name says: the clock may have been put back. What another gateway has
+    in the same target stays.
+    """
+    others = [folder for folder in manifest.backups(made.parent) if folder != made]
+    surplus = others[: len(others) - order.keep + 1] if 0 < order.keep <= len(others) else []
+    gone = [folder for folder in surplus if not _is_of_another(folder, order.hostname)]
     for folder in gone:
         doomed = folder.with_name(f"{_DRAFT}{folder.name}")
         folder.rename(doomed)
         shutil.rmtree(doomed, ignore_errors=True)
     return [folder.name for folder in gone]
+
+
+def _is_of_another(folder: Path, hostname: str) -> bool:
+    with contextlib.suppress(Trouble):
+        return manifest.read(folder).hostname != hostname
+    return False
 
 
 @contextmanager
@@ -186,7 +198,7 @@ def _only_one(target: Path) -> Iterator[None]:
     with contextlib.suppress(FileExistsError):
         target.mkdir(mode=PRIVATE_FOLDER)
     with ExitStack() as stack:
-        lock = os.open(target / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock = os.open(target / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         stack.callback(os.close, lock)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

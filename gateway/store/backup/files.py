@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
@@ -23,9 +25,38 @@ def silent(what: str, done: int, of: int) -> None:
     """For those who do not look on."""
 
 
-def pieces_of(path: Path) -> Iterator[bytes]:
-    """The octets of a file, a chunk at a time. Raises OSError."""
-    with path.open("rb") as file:
+class NotAFile(FileNotFoundError):
+    """A link, a pipe or a device where a file of ours should be: as good as not there."""
+
+
+def opened(path: Path, *, follow: bool = False) -> int:
+    """A descriptor for reading a plain file. Raises OSError, NotAFile.
+
+    Root reads folders of the service's user here: a link that he made must not bring root's files into a backup that is
+    given to him later, and a pipe must not stop us for ever.
+    """
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
+    try:
+        descriptor = os.open(path, flags)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):  # a link, a socket
+            raise NotAFile(errno.ENOENT, "not a file", str(path)) from error
+        raise
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise NotAFile(errno.ENOENT, "not a file", str(path))
+
+
+def octets_of(path: Path) -> bytes:
+    """All of a plain file. Raises OSError, NotAFile."""
+    with os.fdopen(opened(path), "rb") as file:
+        return file.read()
+
+
+def pieces_of(path: Path, *, follow: bool = False) -> Iterator[bytes]:
+    """The octets of a plain file, a chunk at a time. Raises OSError, NotAFile."""
+    with os.fdopen(opened(path, follow=follow), "rb") as file:
         while piece := file.read(CHUNK):
             yield piece
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -16,6 +17,7 @@ from gateway.store.backup.words import Trouble
 NAME: Final = "manifest.json"
 FORMAT: Final = 1
 DATABASE: Final = "gateway.db"  # the name in every backup, whatever store.url says
+_FOLDER: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d{6}Z)(?:-(\d+))?\Z")  # what create.py calls a backup
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ def read(folder: Path) -> Manifest:
             raise ValueError("a path leads out of the backup")
         return Manifest(**{**plain, "files": files, "created": datetime.fromisoformat(plain["created"])})
     except OSError as error:
-        raise Trouble("no-backup", place=folder, reason=error.strerror or error) from error
+        raise _not_there(folder, error) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Trouble("manifest-damaged", place=folder / NAME) from error
 
@@ -80,21 +82,31 @@ def is_backup(folder: Path) -> bool:
 
 
 def backups(target: Path) -> list[Path]:
-    """The finished backups of a folder, oldest first. Raises OSError."""
-    return sorted(path for path in target.iterdir() if not path.name.startswith(".") and is_backup(path))
+    """The finished backups of a folder, oldest first. Raises OSError.
+
+    By their names: other programs write a manifest.json too, and what is no backup of ours is never counted nor deleted.
+    """
+    named = {path: _FOLDER.match(path.name) for path in target.iterdir()}
+    found = {path: match for path, match in named.items() if match and not path.is_symlink() and is_backup(path)}
+    return sorted(found, key=lambda path: (found[path][1], int(found[path][2] or 1)))
 
 
 def choose(place: Path) -> Path:
     """The backup that is meant: the folder itself, or the newest one in it. Raises Trouble."""
-    if is_backup(place):
-        return place
     try:
+        if is_backup(place):
+            return place
         found = backups(place)
     except OSError as error:
-        raise Trouble("no-backup", place=place, reason=error.strerror or error) from error
+        raise _not_there(place, error) from error
     if not found:
         raise Trouble("no-backup", place=place, reason=NAME)
     return found[-1]
+
+
+def _not_there(place: Path, error: OSError) -> Trouble:
+    word = "cannot-read" if isinstance(error, PermissionError) else "no-backup"
+    return Trouble(word, place=error.filename or place, reason=error.strerror or error)
 
 
 def _hash(plain: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ import pwd
 import secrets
 import shutil
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +51,7 @@ class Restored:
     manifest: Manifest
     damage: Sequence[Finding]
     aftermath: Aftermath
+    owner: str  # of the files: the user's name, or the number where it has none
 
 
 class Damaged(Trouble):
@@ -64,22 +65,23 @@ class Damaged(Trouble):
 def restore(wish: Wish, progress: Progress = silent) -> Restored:
     """Make the state anew. Blocks. Raises Trouble; then nothing is in place and nothing is left behind."""
     told = manifest.read(wish.backup)
-    state = wish.state.absolute()
+    state = wish.state.resolve()  # a link to a folder on another disk is kept, and the folder made anew
     with _told(state):
         _check_empty(state)
         damage = _proven(wish, told, progress)
         _clear(state)
         draft = _draft_for(state)
         try:
-            _copy(wish.backup, told, draft, progress)
+            _copy(wish.backup, told, draft, {one.place for one in damage}, progress)
             aftermath = _put_right(wish, draft, told)
             _check_written(draft, wish.keys, damage)
             _give(draft, state, told.owner)
+            owner = copying.owner_of(draft)
             sync_folders(draft)
             _put_in_place(draft, state)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
-    return Restored(manifest=told, damage=damage, aftermath=aftermath)
+    return Restored(manifest=told, damage=damage, aftermath=aftermath, owner=owner)
 
 
 def _check_empty(state: Path) -> None:
@@ -125,14 +127,15 @@ def _draft_for(state: Path) -> Path:
     return draft
 
 
-def _copy(backup: Path, told: Manifest, draft: Path, progress: Progress) -> None:
+def _copy(backup: Path, told: Manifest, draft: Path, damaged: Collection[str], progress: Progress) -> None:
     for number, file in enumerate(told.files):
         progress("files", number, len(told.files))
         if file.path == copying.KEY:  # a key is put where store.key_file says, by a person
             continue
         with contextlib.suppress(FileNotFoundError):  # damage that was accepted
             written = put(draft, file.path, pieces_of(backup / file.path))
-            if hash_of(draft / file.path) != (written.size, written.sha256):
+            changed = written != file and str(backup / file.path) not in damaged  # since it was proven
+            if changed or hash_of(draft / file.path) != (written.size, written.sha256):
                 raise Trouble("restored-damaged", place=draft / file.path)
 
 
@@ -153,23 +156,29 @@ def _check_written(draft: Path, keys: Sequence[bytes], damage: Sequence[Finding]
 
 
 def _give(draft: Path, state: Path, owner: str) -> None:
-    """Who restores as root gives the files to whom the folder belongs, else to the user who had them."""
+    """Who restores as root gives the files to whom the folder belongs, else to the user who had them.
+
+    A folder of root's is one that was made a moment ago, by hand: a gateway that ran as another user could not start.
+    """
     if os.geteuid() != 0:
         return
+    user = group = 0
     if state.is_dir():
         status = state.stat()
         user, group = status.st_uid, status.st_gid
         draft.chmod(status.st_mode & 0o777)
-    else:
-        try:
+    if user == 0:
+        with contextlib.suppress(KeyError):
             known = pwd.getpwnam(owner)
-        except KeyError:
-            return
-        user, group = known.pw_uid, known.pw_gid
-    for folder, _, files in os.walk(draft):
-        os.chown(folder, user, group)
-        for name in files:
-            os.chown(Path(folder) / name, user, group)
+            user, group = known.pw_uid, known.pw_gid
+    for _, folders, files, inside in os.fwalk(
+        draft
+    ):  # by descriptor: the folder around may be another's, who could swap
+        os.fchown(inside, user, group)
+        for name in (*folders, *files):
+            os.chown(name, user, group, dir_fd=inside, follow_symlinks=False)
+    if draft.parent == state:
+        os.chown(state, user, group)
 
 
 def _put_in_place(draft: Path, state: Path) -> None:

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from gateway.store.backup.files import PRIVATE_FILE
+from gateway.store.backup.files import PRIVATE_FILE, opened
 from gateway.store.engine import BUSY_TIMEOUT
 from gateway.store.spill import Spill
 
@@ -81,9 +81,9 @@ def copy_database(source: sqlite3.Connection, copy: Path, look: Callable[[int, i
 
 
 def _locked(path: Path, locks: ExitStack) -> int | None:
-    """Lock the file for reading and leave it as it is; None when it has been brought in and removed."""
+    """Lock the file for reading and leave it as it is; None when it has been brought in and removed, or is no file."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = opened(path)
     except FileNotFoundError:
         return None
     locks.callback(os.close, descriptor)

@@ -16,8 +16,8 @@ from typing import Literal
 
 from gateway.store import codec
 from gateway.store.backup import database_check, manifest
-from gateway.store.backup.copying import NEEDED, Source, blob_name, check_there
-from gateway.store.backup.files import Progress, files_below, hash_of, silent
+from gateway.store.backup.copying import NEEDED, STILL_NEEDED, Source, blob_name, check_there
+from gateway.store.backup.files import Progress, files_below, hash_of, octets_of, silent
 from gateway.store.backup.manifest import DATABASE, Manifest
 from gateway.store.backup.snapshot import SpillFiles, moment_of, reading
 from gateway.store.backup.words import Language, Trouble, sentence
@@ -52,7 +52,8 @@ def verify_state(source: Source, progress: Progress = silent) -> list[Finding]:
     check_there(source)
     try:
         with closing(reading(source.database)) as connection, moment_of(connection, source.state) as spill:
-            return list(_state(source, connection, spill, progress))
+            rows = _rows(source, connection, spill, progress)
+        return rows.found + list(_blobs(source, rows.wanted, progress, live=True))
     except sqlite3.DatabaseError as failure:
         return [_unusable(source.database, failure)]
     except OSError as failure:
@@ -72,20 +73,20 @@ def verify_backup(folder: Path, keys: Sequence[bytes] = (), progress: Progress =
     if not (folder / DATABASE).is_file():
         return found
     source = Source(folder / DATABASE, folder, keys)
-    spill = {path.name: path.read_bytes() for path in sorted(folder.glob("spill-*.jsonl"))}
+    spill = {path.name: octets_of(path) for path in sorted(folder.glob("spill-*.jsonl"))}
     try:
         with closing(reading(source.database, immutable=True)) as connection:
-            found += _state(source, connection, spill, progress, live=False)
+            rows = _rows(source, connection, spill, progress)
     except sqlite3.DatabaseError as failure:
-        found.append(_unusable(source.database, failure))
-    return found
+        return [*found, _unusable(source.database, failure)]
+    return found + rows.found + list(_blobs(source, rows.wanted, progress, live=False))
 
 
 def _unusable(database: Path, failure: sqlite3.Error) -> Finding:
     """The damage, as a finding; raises Trouble when nobody knows whether there is any."""
     if database_check.is_refused(failure):
         raise Trouble("database-unreadable", place=database, reason=failure) from failure
-    return error("database-damaged", database, reason=failure)
+    return error("database-damaged", database, reason=str(failure))
 
 
 def _files(folder: Path, told: Manifest, progress: Progress) -> Iterator[Finding]:
@@ -106,17 +107,28 @@ def _files(folder: Path, told: Manifest, progress: Progress) -> Iterator[Finding
             yield note("file-extra", folder / name)
 
 
-def _state(
-    source: Source, connection: sqlite3.Connection, spill: SpillFiles, progress: Progress, *, live: bool = True
-) -> Iterator[Finding]:
-    readable = True
-    for one in database_check.check(connection, source.database, progress):
-        readable = readable and one.word not in database_check.HOPELESS
-        yield Finding(one.level, one.word, str(source.database), one.values)
-    yield from _spill(source.state, spill)
-    if not readable:
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """What the database says, taken in one transaction; `wanted`: by digest one of the rows that need the blob."""
+
+    found: list[Finding]
+    wanted: Mapping[str, str] | None  # None: it cannot be asked
+
+
+def _rows(source: Source, connection: sqlite3.Connection, spill: SpillFiles, progress: Progress) -> _Rows:
+    """The transaction ends with this, before the blobs are read: while it lasts the write-ahead log only grows."""
+    flaws = list(database_check.check(connection, source.database, progress))
+    found = [Finding(one.level, one.word, str(source.database), one.values) for one in flaws]
+    found += _spill(source.state, spill)
+    if any(one.word in database_check.HOPELESS for one in flaws):
+        return _Rows(found, None)
+    return _Rows(found, {str(digest): str(owner) for digest, owner in connection.execute(NEEDED)})
+
+
+def _blobs(source: Source, wanted: Mapping[str, str] | None, progress: Progress, *, live: bool) -> Iterator[Finding]:
+    """Of a live store what is gone meanwhile, with its row, is no damage."""
+    if wanted is None:
         return
-    wanted = {str(digest): str(owner) for digest, owner in connection.execute(NEEDED)}
     for number, (digest, owner) in enumerate(wanted.items()):
         progress("files", number, len(wanted))
         finding = _blob(source, digest, owner)
@@ -128,7 +140,7 @@ def _state(
 def _blob(source: Source, digest: str, owner: str) -> Finding | None:
     path = source.state / blob_name(digest)
     try:
-        octets = path.read_bytes()
+        octets = octets_of(path)
         if (sealed := sealed_by(octets)) and sealed not in map(key_id, source.keys):
             return error("blob-locked", path, owner=owner)
         if proven_digest(octets, source.keys) != digest:
@@ -136,7 +148,7 @@ def _blob(source: Source, digest: str, owner: str) -> Finding | None:
     except FileNotFoundError:
         return error("blob-missing", path, owner=owner)
     except Unreadable as failure:
-        return error("blob-damaged", path, owner=owner, reason=failure)
+        return error("blob-damaged", path, owner=owner, reason=str(failure))  # itself it would hold the octets
     except OSError as failure:
         return error("blob-unreadable", path, owner=owner, reason=failure.strerror)
     return None
@@ -145,7 +157,7 @@ def _blob(source: Source, digest: str, owner: str) -> Finding | None:
 def _is_over(database: Path, digest: str) -> bool:
     """Whether no row needs the blob any more: its time ended after our snapshot was taken."""
     with closing(reading(database)) as connection:
-        return digest not in {str(now) for now, _ in connection.execute(NEEDED)}
+        return connection.execute(STILL_NEEDED, {"digest": digest}).fetchone() is None
 
 
 def _without_rows(blobs: Path, wanted: Mapping[str, str]) -> Iterator[Finding]:

@@ -63,10 +63,10 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
         "bản đó",
     ),
     "state-not-empty": (
-        "{place} is not empty, and nothing is overwritten: stop the gateway, move the folder away (mv {place} "
-        "{place}.old), and try again",
-        "{place} không trống; lệnh này không ghi đè: hãy dừng cổng thư, chuyển thư mục đi nơi khác (mv {place} "
-        "{place}.old) rồi chạy lại",
+        "{place} is not empty, and nothing is overwritten: stop the gateway and its sockets, move the folder away "
+        "(mv {place} {place}.old; of a mount point, what is in it), and try again",
+        "{place} không trống; lệnh này không ghi đè: hãy dừng cổng thư và các socket, chuyển thư mục đi nơi khác "
+        "(mv {place} {place}.old; nếu là điểm gắn thì chuyển nội dung bên trong) rồi chạy lại",
     ),
     "backup-damaged": (
         "{place} is damaged in {count} places (above): restore another backup; what is whole of this one is put "
@@ -84,8 +84,10 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
     ),
     # ---- what verify finds
     "manifest-damaged": (
-        "{place} is damaged: do not trust this backup; make a new one with gateway backup",
-        "{place} bị hỏng: không nên tin cậy bản sao lưu này; hãy tạo bản mới bằng gateway backup",
+        "{place} is damaged: do not trust this backup; restore an earlier one (name its folder), and make a new one "
+        "with gateway backup",
+        "{place} bị hỏng: không nên tin cậy bản sao lưu này; hãy khôi phục bản trước đó (chỉ rõ thư mục) và tạo bản "
+        "mới bằng gateway backup",
     ),
     "file-missing": (
         "{place} is in the manifest and not in the backup: use another backup, and make a new one with gateway "

@@ -89,8 +89,9 @@ def test_permissions_by_owner_group_and_others(tmp_path: Path) -> None:
 
 
 def test_user(tmp_path: Path) -> None:
-    assert judge_user(4711, "gateway").result == "ok"
-    assert judge_user(0, "root").result == "warning"
+    assert judge_user(4711, "gateway", Path("/srv/thu")).result == "ok"
+    told = judge_user(0, "root", Path("/srv/thu"))
+    assert (told.result, "chown -R gateway:gateway /srv/thu" in told.mend.vi) == ("warning", True)
     state = tmp_path / "var"
     state.mkdir()
     os.chown(state, 4711, 4711)

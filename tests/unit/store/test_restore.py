@@ -14,6 +14,7 @@ from gateway.quarantine.entry import EntryFilter, State
 from gateway.register.search import RecordFilter
 from gateway.store import migrate
 from gateway.store.backup import copying, database_check, manifest
+from gateway.store.backup import restore as restoring
 from gateway.store.backup.aftermath import Aftermath
 from gateway.store.backup.restore import Damaged, Wish, restore
 from gateway.store.backup.verify import verify_state
@@ -165,6 +166,46 @@ async def test_files_belong_to_whom_the_folder_belongs(tmp_path):
     restore(Wish(backup=made.folder, state=state, by=CLERK))
     assert {path.stat().st_uid for path in (state, *state.rglob("*"))} == {nobody.pw_uid}
     assert state.stat().st_mode & 0o777 == 0o750
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+async def test_files_of_a_folder_that_root_has_just_made_belong_to_whom_they_belonged(tmp_path):
+    """`mv var var.old; mkdir var; gateway restore`: the gateway could not open what is root's."""
+    nobody = pwd.getpwnam("nobody")
+    store = open_store(tmp_path / "var")
+    await fill(store)
+    await store.close()
+    os.chown(tmp_path / "var", nobody.pw_uid, nobody.pw_gid)
+    made = backed_up(tmp_path / "var", tmp_path / "backups")
+    state = tmp_path / "new"
+    state.mkdir()
+    (state / "lost+found").mkdir()  # so that it is filled and not replaced
+    done = restore(Wish(backup=made.folder, state=state, by=CLERK))
+    assert done.owner == "nobody"
+    mine = [path for path in (state, *state.rglob("*")) if path.name != "lost+found"]
+    assert {path.stat().st_uid for path in mine} == {nobody.pw_uid}
+    assert {path.stat().st_mode & 0o077 for path in mine if path != state} == {0}
+
+
+async def test_state_that_is_a_link_to_another_disk_is_filled_there(tmp_path):
+    made, ids = await filled(tmp_path)
+    (tmp_path / "disk").mkdir()
+    for name, there in (("state", tmp_path / "disk"), ("state2", tmp_path / "not-yet")):
+        (tmp_path / name).symlink_to(there)
+        restore(Wish(backup=made.folder, state=tmp_path / name, by=CLERK))
+        assert (tmp_path / name).is_symlink()
+        store = open_store(there)
+        assert (await store.entry(ids["held"])).id == ids["held"]
+        await store.close()
+
+
+async def test_file_that_changes_between_proof_and_copy_is_not_put_in_place(tmp_path, monkeypatch):
+    made, _ = await filled(tmp_path)
+    name = next(file.path for file in made.manifest.files if file.path.startswith("blobs/"))
+    monkeypatch.setattr(restoring, "_proven", lambda *_: (made.folder / name).write_bytes(b"failing disk") and [])
+    with pytest.raises(Trouble, match="nothing was put in place"):
+        restore(Wish(backup=made.folder, state=tmp_path / "new", by=CLERK))
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")

@@ -319,6 +319,25 @@ async def test_sweep_removes_orphans_and_nothing_that_is_needed(store):
     assert blobs.exists(held.digest)
 
 
+async def test_sweep_asks_the_writer_about_orphans_only(store, monkeypatch):
+    """Held mail is nearly always older than 36 hours: a write transaction for each would stop the mail every hour."""
+    held = [await hold(store) for _ in range(3)]
+    blobs = store._core.blobs
+    orphan = blobs.write(b"a crash came between the file and its row")
+    for digest in (orphan, *(each.digest for each in held)):
+        os.utime(blobs.path(digest), (1, 1))
+    asked = []
+    drop = store._core.drop_blobs
+
+    async def counted(digests):
+        asked.extend(digests)
+        return await drop(digests)
+
+    monkeypatch.setattr(store._core, "drop_blobs", counted)
+    assert await store.sweep(NOW + timedelta(days=2)) == 1
+    assert asked == [orphan]
+
+
 async def test_blob_swept_between_file_and_row_is_written_again(tmp_path):
     removed = []
 

@@ -155,6 +155,15 @@ async def test_bursting_blob_takes_no_memory(state):
         seal.proven_digest(octets[:8] + struct.pack(">Q", 10) + octets[16:], ())
 
 
+async def test_findings_keep_no_octets_in_memory(state):
+    """A disk that fails damages thousands of messages: each finding is a sentence, no exception with all that it saw."""
+    for blob in (state / "blobs").glob("??/*"):
+        blob.write_bytes(b"damaged " * 100)
+    found = [one for one in verify_state(source(state)) if one.word == "blob-damaged"]
+    assert found
+    assert {type(value) for one in found for value in one.values.values()} == {str}
+
+
 async def test_files_without_rows_are_told_apart(state):
     """R-3: in hand, left behind, cut short, and what is none of ours; none of it is an error."""
     folder = state / "blobs" / "ab"
