@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
+from gateway import metrics
 from gateway.settings import Network, SmtpSettings
 
 WINDOW = 60.0  # seconds over which new connections are counted
@@ -77,6 +78,11 @@ class MemoryBudget:
         self.used -= octets
 
 
+def room_for(max_size: int) -> int:
+    """Octets that must be free for a message of the largest size: what is spooled, and the copy of what is held (F-22)."""
+    return max_size * 3 // 2
+
+
 class FreeSpace:
     """Whether the spool's file system has room for one more message."""
 
@@ -98,3 +104,11 @@ class FreeSpace:
                 inodes = found.f_favail > 0 or found.f_files == 0  # some file systems do not count inodes
                 self._enough = inodes and found.f_bavail * found.f_frsize >= self._needed
         return self._enough
+
+
+def has_room(memory: MemoryBudget, disk: FreeSpace, now: float) -> bool:
+    """Whether one more message may begin (F-22, F-32); each that is put off for it is counted, by what is short."""
+    short = "memory" if not memory.has_room else "" if disk.is_enough(now) else "disk"
+    if short:
+        metrics.child(metrics.no_room, short).inc()
+    return not short

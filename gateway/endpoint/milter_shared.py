@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from gateway import maillog
-from gateway.endpoint.limits import FreeSpace, MemoryBudget
+from gateway.endpoint.limits import FreeSpace, MemoryBudget, has_room, room_for
 from gateway.endpoint.milter_words import SETTINGS
 from gateway.ports import Reception
 from gateway.settings import MilterSettings
@@ -30,7 +30,7 @@ class Shared:
         self.spool = spool
         self.loop = loop
         self.memory = MemoryBudget(settings.memory)
-        self.disk = FreeSpace(spool, int(settings.max_size * 1.5))
+        self.disk = FreeSpace(spool, room_for(settings.max_size))
         self.connections: set[MilterConnection] = set()
         self.draining = False
         self._told: set[str] = set()
@@ -40,7 +40,7 @@ class Shared:
 
     def has_room(self) -> bool:
         """Whether memory and disk allow one more message (F-22, F-32)."""
-        return self.memory.has_room and self.disk.is_enough(self.loop.time())
+        return has_room(self.memory, self.disk, self.loop.time())
 
     def tell_missing(self, macros: list[str]) -> None:
         """Name the mail server's setting for each macro that did not come; once for each, not for every message."""

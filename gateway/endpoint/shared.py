@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiosmtpd.smtp import SMTP
 
-from gateway.endpoint.limits import ClientLimits, FreeSpace, MemoryBudget
+from gateway.endpoint.limits import ClientLimits, FreeSpace, MemoryBudget, room_for
 from gateway.endpoint.tls import certificate_or
 from gateway.endpoint.xclient import XCLIENT_OFFER, XFORWARD_OFFER
 from gateway.envelope.reply import Reply
@@ -46,7 +46,7 @@ class Shared:
         self.loop = loop
         self.limits = ClientLimits(settings)
         self.memory = MemoryBudget(settings.memory)
-        self.disk = FreeSpace(spool, int(settings.max_size * 1.5))
+        self.disk = FreeSpace(spool, room_for(settings.max_size))
         self.tls, _ = certificate_or(None, settings)
         self.sessions: set[SmtpSession] = set()
         self.draining = False

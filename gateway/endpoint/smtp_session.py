@@ -14,6 +14,7 @@ from typing import Any, Final
 from gateway import metrics
 from gateway.endpoint import refusal as say
 from gateway.endpoint.budget import Budget, Tarpit
+from gateway.endpoint.limits import has_room
 from gateway.endpoint.parameters import mail_parameters, rcpt_parameters
 from gateway.endpoint.proxy_protocol import ProxyError
 from gateway.endpoint.refusal import Refusal
@@ -184,7 +185,7 @@ class SmtpSession(Receiving):
         utf8 = ("SMTPUTF8", None) in parameters
         if not argument.isascii() and not utf8:
             raise Refusal(say.UTF8_NEEDED)
-        if not self.shared.disk.is_enough(self.loop.time()) or not self.shared.memory.has_room:
+        if not has_room(self.shared.memory, self.shared.disk, self.loop.time()):
             raise Refusal(STORAGE_ERROR)
         client = self._client(utf8=utf8)
         self._broken = None

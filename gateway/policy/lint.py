@@ -64,7 +64,7 @@ def lint_policy(model: PolicyModel, document: Document) -> Iterator[Problem]:
             yield document.warning(
                 ("administrative", "mailboxes", i), pattern,
                 f"'{pattern}' is not in own_domains: no mail for it is accepted here",
-                f"'{pattern}' không thuộc own_domains: cổng không nhận thư cho địa chỉ này",
+                f"'{pattern}' không thuộc own_domains: cổng thư không nhận thư cho địa chỉ này",
             )  # fmt: skip
 
 

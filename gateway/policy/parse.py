@@ -120,7 +120,7 @@ class _Tables:
             )
             if name == UNITS and self.holdings:
                 en = f"the file is not there, and {MAILBOXES} names units: put it back"
-                vi = f"không có tệp này, mà {MAILBOXES} có ghi đơn vị: hãy để lại tệp"
+                vi = f"không có tệp này, mà {MAILBOXES} có ghi đơn vị: hãy đưa tệp trở lại"
                 self.problems.append(Problem(name, 0, 0, "error", "", en, vi))
             else:
                 self.problems.append(Problem(name, 0, 0, "warning", "", en, vi))

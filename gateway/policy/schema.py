@@ -111,7 +111,7 @@ class PolicyModel(Model):
     authserv_id: Domain
     """Our name in Authentication-Results (RFC 8601).
 
-    Tên của cổng trong trường Authentication-Results."""
+    Tên của cổng thư trong trường Authentication-Results."""
     timezone: str = "Asia/Ho_Chi_Minh"
     """Time zone of rollout days and time windows.
 
@@ -119,7 +119,7 @@ class PolicyModel(Model):
     own_domains: Many[DomainPattern]
     """Mail for these domains is accepted: exact, or `*.domain`.
 
-    Tên miền mà cổng nhận thư."""
+    Tên miền mà cổng thư nhận thư."""
     official_domains: Many[Domain] = ()
     """Domains of official mailboxes, with everything below them.
 

@@ -24,8 +24,10 @@ def read_domain(value: object) -> str:
     text = text_of(value)
     try:
         domain = parse_domain(text)
-    except AddressError as error:
-        raise wrong(f"not a domain name: {error}", "không phải tên miền hợp lệ") from None
+    except AddressError:
+        raise wrong(
+            "not a domain name, such as longan.edu.vn", "không phải tên miền, chẳng hạn longan.edu.vn"
+        ) from None
     if "." not in domain:
         raise wrong("expected a whole domain name like longan.edu.vn", "cần tên miền đầy đủ, ví dụ longan.edu.vn")
     return domain

@@ -67,9 +67,9 @@ def parse_sender(text: str) -> Sender:
     try:
         ((mailbox, name),) = parse_mailbox_list(text.encode())
     except (AuthorError, ValueError) as error:
-        raise NoticeError(f"sender of notices is not one mailbox: {error}") from error
+        raise NoticeError('notice.from: not one mailbox; write "Name <address>", or the address alone') from error
     if not mailbox.is_ascii or not mailbox.domain:
-        raise NoticeError("sender of notices needs an ASCII address")
+        raise NoticeError("notice.from: not an ASCII address with a domain")
     return Sender(mailbox, plain(name))
 
 

@@ -44,13 +44,13 @@ class Signer:
             object.__setattr__(self, "selector", parse_domain(self.selector))
             key = load_pem_private_key(self.key_pem, None)
         except AddressError as error:
-            raise SignerError(f"DKIM domain or selector: {error}") from error
+            raise SignerError(f"notice.dkim_domain or notice.dkim_selector: {error}") from error
         except (ValueError, TypeError) as error:
-            raise SignerError("DKIM key is no unencrypted PEM private key") from error
+            raise SignerError("notice.dkim_key: not an unencrypted private key in PEM") from error
         if not isinstance(key, RSAPrivateKey | Ed25519PrivateKey):
-            raise SignerError("DKIM key is neither RSA nor Ed25519")
+            raise SignerError("notice.dkim_key: neither RSA nor Ed25519")
         if isinstance(key, RSAPrivateKey) and key.key_size < RSA_BITS_MIN:
-            raise SignerError(f"DKIM key of {key.key_size} bits; at least {RSA_BITS_MIN} are needed")
+            raise SignerError(f"notice.dkim_key: {key.key_size} bits; at least {RSA_BITS_MIN} are needed")
         object.__setattr__(self, "_key", key)
 
     def sign(self, content: bytes, now: datetime) -> bytes:

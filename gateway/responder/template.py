@@ -125,14 +125,16 @@ def _wrong_nodes(node: nodes.Node, name: str, bound: frozenset[str]) -> Iterator
     """Problems at and below a node; `bound` are the loop variables that are in reach."""
     if not isinstance(node, _ALLOWED):
         kind = type(node).__name__
-        yield _problem(name, node.lineno, kind, f"a template may not use {kind}", f"mẫu không được dùng {kind}")
+        en = "only {{ variable }}, filters, {% if %} and {% for %} are known here, not " + kind
+        vi = "mẫu chỉ được dùng {{ biến }}, bộ lọc, {% if %} và {% for %}, không được dùng " + kind
+        yield _problem(name, node.lineno, kind, en, vi)
         return
     if isinstance(node, nodes.Name) and node.ctx == "load" and node.name not in VARIABLES and node.name not in bound:
         yield _unknown(node, name)
     if isinstance(node, nodes.Filter) and _FILTERS.get(node.name, -1) < len(node.args):
         words = ", ".join(_FILTERS)
         yield _problem(
-            name, node.lineno, node.name, f"unknown filter; there are: {words}", f"bộ lọc lạ; chỉ có: {words}"
+            name, node.lineno, node.name, f"unknown filter; there are: {words}", f"không có bộ lọc này; chỉ có: {words}"
         )
     if isinstance(node, nodes.Output):
         yield from (_bare_list(n, name) for n in node.nodes if isinstance(n, nodes.Name) and _kind(n.name) == "list")
@@ -172,7 +174,9 @@ def _bare_list(node: nodes.Name, name: str) -> Problem:
 
 def _unknown(node: nodes.Name, name: str) -> Problem:
     words = ", ".join(VARIABLES)
-    return _problem(name, node.lineno, node.name, f"unknown variable; there are: {words}", f"biến lạ; chỉ có: {words}")
+    return _problem(
+        name, node.lineno, node.name, f"unknown variable; there are: {words}", f"không có biến này; chỉ có: {words}"
+    )
 
 
 def _problem(name: str, line: int, value: str, en: str, vi: str) -> Problem:

@@ -12,7 +12,7 @@ from gateway.settings import Settings
 from gateway.supervisor.bell import Bell
 from gateway.supervisor.handover import Handover, Older
 from gateway.supervisor.lock import occupy
-from gateway.supervisor.sockets import CannotListen, Listener, open_listeners
+from gateway.supervisor.sockets import CannotListen, Listener, open_listeners, remove_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,11 @@ class Estate:
         return Handover(
             trial=trial, state=self.state, lock=self.lock, bell=self.bell.fileno(), listeners=places, older=tuple(older)
         )
+
+    def leave_no_trace(self, handover: Handover) -> None:
+        """After a trial: sockets that were not handed over to us are of no use to anybody."""
+        theirs = handover.descriptors()
+        remove_names([each for each in self.listeners if each.socket.fileno() not in theirs])
 
     def close(self) -> None:
         for each in self.listeners:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, MutableMapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
@@ -82,10 +82,15 @@ def received(environ: MutableMapping[str, str]) -> Handover | None:
             lock=facts["lock"],
             bell=facts["bell"],
             listeners=tuple((door, address, number) for door, address, number in facts["listeners"]),
-            older=tuple(Older(**each) for each in facts["older"]),
+            older=tuple(_older(each) for each in facts["older"]),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise NotUnderstood(f"{VARIABLE} cannot be used ({error}); start the gateway without this variable") from None
+
+
+def _older(facts: dict[str, Any]) -> Older:
+    """What a newer program may tell beyond what we know is of no use to us."""
+    return Older(**{each.name: facts[each.name] for each in fields(Older) if each.name in facts})
 
 
 def _naturals() -> Iterator[int]:

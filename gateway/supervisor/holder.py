@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
 from collections.abc import Iterator
@@ -52,6 +53,15 @@ def _holders(proc: Path, sockets: set[str]) -> Iterator[str]:
 
 def answers(path: Path) -> bool:
     """Whether a program listens at this Unix socket."""
+    return _knock(path) == 0
+
+
+def is_deserted(path: Path) -> bool:
+    """Whether nobody listens at this Unix socket, for certain: one whose queue is full is not deserted."""
+    return _knock(path) in (errno.ENOENT, errno.ECONNREFUSED)
+
+
+def _knock(path: Path) -> int:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(1)
-        return probe.connect_ex(str(path)) == 0
+        return probe.connect_ex(str(path))

@@ -7,7 +7,6 @@ import errno
 import fcntl
 import os
 from pathlib import Path
-from pwd import getpwuid
 from typing import Final
 
 LOCK: Final = "gateway.lock"
@@ -82,13 +81,6 @@ def _unusable(directory: Path, error: OSError) -> Occupied:
         return Occupied(f"{said}; make room on that disk", may_pass=True)
     if error.errno == errno.EROFS:
         return Occupied(f"{said}; name a directory on a disk that can be written", may_pass=False)
+    # the number: on a host that runs us in a container the user has no name
     make = "" if directory.is_dir() else "make it, and "
-    return Occupied(f"{said}; {make}give it to the gateway's user: chown {user()} {directory}", may_pass=False)
-
-
-def user() -> str:
-    """Whom this process is, as chown wants it."""
-    try:
-        return getpwuid(os.geteuid()).pw_name
-    except KeyError:
-        return str(os.geteuid())
+    return Occupied(f"{said}; {make}give it to the gateway's user: chown {os.geteuid()} {directory}", may_pass=False)

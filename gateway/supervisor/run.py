@@ -8,7 +8,8 @@ import resource
 import signal
 import stat
 import sys
-from collections.abc import Callable, MutableMapping
+import time
+from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
@@ -28,6 +29,8 @@ from gateway.supervisor.watch import Watch
 CANNOT_START: Final = 75  # EX_TEMPFAIL: locked, an address in use, a full disk; trying again later may help
 CONFIGURATION: Final = 78  # EX_CONFIG: settings, policies, permissions, a damaged store; trying again does not help
 
+_AGAIN: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)  # seconds between two attempts of a program that takes over
+
 _DOORS: Final = {"worker": frozenset({"smtp", "milter"}), "services": frozenset({"http"})}
 
 
@@ -37,7 +40,7 @@ class Unusable(Exception):
     `may_pass`: trying again later may help, without anything being changed here.
     """
 
-    def __init__(self, problems: list[str], *, may_pass: bool = False) -> None:
+    def __init__(self, problems: Sequence[str], *, may_pass: bool = False) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
         self.may_pass = may_pass
@@ -68,14 +71,16 @@ def run(
     worker: Main,
     services: Main,
     *,
-    prepare: Callable[[], None] | None = None,
+    prepare: Callable[[bool], None] | None = None,
     environ: MutableMapping[str, str] = os.environ,
     pace: Pace | None = None,
+    told: Callable[[str], str] = str,
 ) -> int:
     """Run the service until it is told to stop; the result is the exit status.
 
-    `prepare` is called before anything is opened, to refuse a configuration (Unusable). 75 or 78 when the service cannot
-    start, 1 when workers crash at once again and again, else 0.
+    `prepare` is called before anything is opened, to refuse a configuration (Unusable); it is told whether processes of an
+    older program are at work beside it. `told` says in the reader's language why there is no start.
+    75 or 78 when the service cannot start, 1 when workers crash at once again and again, else 0.
     SIGTERM and SIGINT drain, a second one ends at once; SIGHUP goes to all processes; SIGUSR2 has the program on disk
     take this one's place. When we are that program, what was handed over to us is in `environ`.
     """
@@ -83,19 +88,20 @@ def run(
     try:
         handover = received(environ)
     except NotUnderstood as refusal:
-        return _refuse(CONFIGURATION, str(refusal))
+        return _refuse(CONFIGURATION, told(str(refusal)))
     if handover and handover.trial:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     try:
         look_at(settings.state)
         if prepare is not None:
-            prepare()
+            _try(prepare, handover)
         estate = acquire(settings, environ, service.slots, handover)
     except Unusable as refusal:
-        return _end(service, handover, _refuse(_status(refusal.may_pass), *refusal.problems))
+        return _end(service, handover, _refuse(_status(refusal.may_pass), *map(told, refusal.problems)))
     except (Occupied, CannotListen) as refusal:
-        return _end(service, handover, _refuse(_status(refusal.may_pass), str(refusal)))
+        return _end(service, handover, _refuse(_status(refusal.may_pass), told(str(refusal))))
     if handover and handover.trial:
+        estate.leave_no_trace(handover)
         estate.close()
         return 0
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
@@ -104,6 +110,20 @@ def run(
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         estate.close()
+
+
+def _try(prepare: Callable[[bool], None], handover: Handover | None) -> None:
+    """A passing fault after a good trial must not end a service whose older processes work: there is time to try again."""
+    for pause in _AGAIN if handover and not handover.trial else ():
+        try:
+            prepare(True)
+        except Unusable as refusal:
+            if not refusal.may_pass:
+                raise
+            time.sleep(pause)
+        else:
+            return
+    prepare(handover is not None)
 
 
 def _prepared(service: _Service, estate: Estate) -> int:

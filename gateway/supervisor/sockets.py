@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from gateway.settings import Address, Settings, parse_listen
-from gateway.supervisor.holder import answers, holder
+from gateway.supervisor.holder import answers, holder, is_deserted
 
 BACKLOG: Final = 1024  # the kernel takes the lesser of this and net.core.somaxconn
 DOORS: Final = ("smtp", "milter", "http")  # tables of the settings
@@ -188,8 +188,15 @@ def _remove_stale(path: Path) -> None:
 
 
 def _has_vanished(address: Address) -> bool:
-    """A Unix socket whose name is gone can be reached by nobody, though it is open."""
-    return bool(address.path) and not Path(address.path).is_socket()
+    """A Unix socket whose name is gone, or another's by now, can be reached by nobody, though it is open."""
+    return bool(address.path) and is_deserted(Path(address.path))
+
+
+def remove_names(opened: Sequence[Listener]) -> None:
+    """Of Unix sockets that only were to show that they can be opened."""
+    for each in opened:
+        if each.socket.family == socket.AF_UNIX:
+            Path(each.socket.getsockname()).unlink(missing_ok=True)
 
 
 def _passed(environ: MutableMapping[str, str]) -> list[Listener]:

@@ -6,6 +6,9 @@ import os
 import socket
 import time
 from collections.abc import Mapping
+from typing import Final
+
+LONG_START: Final = 600  # seconds that a program may take to begin in the place of another, who can give no sign then
 
 
 class Notifier:
@@ -16,7 +19,8 @@ class Notifier:
         self._path = "\0" + path[1:] if path.startswith("@") else path
         for_us = environ.get("WATCHDOG_PID", "") in ("", str(os.getpid()))
         usec = environ.get("WATCHDOG_USEC", "")
-        self.watchdog = int(usec) / 2_000_000 if usec.isdigit() and for_us else None  # seconds between two signs
+        self._usec = usec if usec.isdigit() and for_us else ""
+        self.watchdog = int(self._usec) / 2_000_000 if self._usec else None  # seconds between two signs
         self._status = ""
 
     def ready(self, status: str) -> None:
@@ -28,6 +32,16 @@ class Notifier:
         """From now on until ready()."""
         self._status = status
         self.tell("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}", f"STATUS={status}")
+
+    def leaving(self) -> None:
+        """Another program takes our place, and reads policies before it can give signs of life: the watchdog waits."""
+        if self._usec:
+            self.tell("WATCHDOG=1", f"WATCHDOG_USEC={max(LONG_START * 1_000_000, int(self._usec))}")
+
+    def staying(self) -> None:
+        """Signs of life come as often as the unit asks, whatever the program before us has said."""
+        if self._usec:
+            self.tell("WATCHDOG=1", f"WATCHDOG_USEC={self._usec}")
 
     def status(self, status: str) -> None:
         """What `systemctl status` shows; said once for each change."""

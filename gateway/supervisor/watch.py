@@ -56,6 +56,7 @@ class Watch:
 
     def serve(self) -> int:
         """Until every process has ended; gives the exit status."""
+        self._notifier.staying()
         while True:
             self._reap()
             if self._stopping:
@@ -208,7 +209,9 @@ class Watch:
         granted = self._succession.is_granted() if self._succession.is_under_way else None
         if granted:
             ours = [older_of(child, self._estate.base + child.slot) for child in self._children if child.pid]
+            self._notifier.leaving()
             self._succession.replace([*ours, *self._elders.handed_on()])
+            self._notifier.staying()
         if granted is not None:
             self._go_on()
 

@@ -289,10 +289,10 @@ def test_in_the_wrong_folder_nobody_is_told_that_nothing_is_held(
 @pytest.mark.parametrize(
     ("variable", "value", "words"),
     [
-        ("GATEWAY_NOTICE__FROM", "không phải", "sender of notices is not one mailbox"),
+        ("GATEWAY_NOTICE__FROM", "không phải", "notice.from: not one mailbox"),
         ("GATEWAY_NOTICE__ROUTE", "phu", "notice.route: the policy has no route phu; there are: main"),
         ("GATEWAY_STORE__URL", "postgresql://x", "store.url must name a SQLite file"),
-        ("GATEWAY_NOTICE__DKIM_KEY", "gateway.toml", "DKIM key is no unencrypted PEM private key"),
+        ("GATEWAY_NOTICE__DKIM_KEY", "gateway.toml", "notice.dkim_key: not an unencrypted private key in PEM"),
     ],
 )
 def test_what_the_service_would_not_start_with_is_told_by_check(

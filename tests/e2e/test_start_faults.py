@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pty
 import re
 import socket
 import subprocess
@@ -16,9 +17,22 @@ import pytest
 
 from tests.support.certificates import write_certificate
 from tests.support.gateway_process import GatewayProcess, environment, prepared
+from tests.support.starts import Starts
 
 CHANGE_SOMETHING, TRY_AGAIN = 78, 75  # EX_CONFIG, which systemd does not restart; EX_TEMPFAIL
 POWERLESS = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]  # root that may no more than others
+
+
+_starts: dict[bool, Starts] = {}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def starts() -> Iterator[None]:
+    """For `refused`: as we are, and without power."""
+    with Starts() as usual, Starts(*POWERLESS) as powerless:
+        _starts.update({False: usual, True: powerless})
+        yield
+        _starts.clear()
 
 
 @pytest.fixture
@@ -26,19 +40,12 @@ def gate(tmp_path: Path) -> GatewayProcess:
     return prepared(tmp_path, 9, "127.0.0.1:9")
 
 
-def refused(gate: GatewayProcess, status: int, *arguments: str, under: list[str] | None = None, **changes: str) -> str:
+def refused(gate: GatewayProcess, status: int, *arguments: str, powerless: bool = False, **changes: str) -> str:
     """What `gateway run` says when it does not start; one sentence a line, and no traceback."""
-    done = subprocess.run(
-        [*(under or []), sys.executable, "-m", "gateway", "run", *arguments],
-        cwd=gate.folder,
-        env={**environment(), **changes},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    said = "\n".join(line for line in done.stderr.splitlines() if not line.startswith("{"))
-    assert "Traceback" not in done.stderr, done.stderr
-    assert done.returncode == status, done.stderr
+    ended, error = _starts[powerless].run(["run", *arguments], gate.folder, {**environment(), **changes})
+    said = "\n".join(line for line in error.splitlines() if not line.startswith("{"))
+    assert "Traceback" not in error, error
+    assert ended == status, error
     assert said, "it says nothing"
     return said
 
@@ -72,12 +79,12 @@ def test_a_misspelt_path_of_the_settings(gate: GatewayProcess) -> None:
 
 
 def test_a_folder_as_settings(gate: GatewayProcess) -> None:
-    assert "policies: cannot be read: Is a directory" in refused(gate, CHANGE_SOMETHING, "-c", "policies")
+    assert "policies: a folder, not a file; name the file in it" in refused(gate, CHANGE_SOMETHING, "-c", "policies")
 
 
 def test_settings_that_may_not_be_read(gate: GatewayProcess) -> None:
     (gate.folder / "gateway.toml").chmod(0)
-    said = refused(gate, CHANGE_SOMETHING, "-c", "gateway.toml", under=POWERLESS)
+    said = refused(gate, CHANGE_SOMETHING, "-c", "gateway.toml", powerless=True)
     assert "gateway.toml: cannot be read: Permission denied" in said
 
 
@@ -99,7 +106,7 @@ def test_a_key_that_may_not_be_read_f36(gate: GatewayProcess) -> None:
     files = write_certificate(gate.folder)
     files["key"].chmod(0)
     with_certificate(gate, **files)
-    said = refused(gate, CHANGE_SOMETHING, under=POWERLESS)
+    said = refused(gate, CHANGE_SOMETHING, powerless=True)
     assert f"smtp.key: {files['key']} cannot be read: Permission denied" in said
 
 
@@ -141,7 +148,7 @@ def test_a_port_in_use_names_who_uses_it_f43(gate: GatewayProcess) -> None:
 def test_a_port_that_is_not_permitted(gate: GatewayProcess) -> None:
     if int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text()) <= 25:
         pytest.skip("everybody may open port 25 here")
-    said = refused(gate, CHANGE_SOMETHING, under=POWERLESS, GATEWAY_SMTP__LISTEN="127.0.0.1:25")
+    said = refused(gate, CHANGE_SOMETHING, powerless=True, GATEWAY_SMTP__LISTEN="127.0.0.1:25")
     assert "127.0.0.1:25: Permission denied; ports below 1024 need CAP_NET_BIND_SERVICE" in said
 
 
@@ -170,14 +177,14 @@ def test_a_state_that_may_not_be_made_or_written(gate: GatewayProcess) -> None:
     locked = gate.folder / "locked"
     locked.mkdir(mode=0o555)
     for state in (locked, locked / "var"):
-        said = refused(gate, CHANGE_SOMETHING, under=POWERLESS, GATEWAY_STATE=str(state))
+        said = refused(gate, CHANGE_SOMETHING, powerless=True, GATEWAY_STATE=str(state))
         assert f"{state}: the state directory cannot be used: Permission denied" in said
-        assert f"chown root {state}" in said
+        assert f"chown {os.geteuid()} {state}" in said
 
 
 def test_policies_that_may_not_be_read(gate: GatewayProcess) -> None:
     (gate.folder / "policies" / "policy.yaml").chmod(0)
-    said = refused(gate, CHANGE_SOMETHING, under=POWERLESS)
+    said = refused(gate, CHANGE_SOMETHING, powerless=True)
     assert "policy.yaml" in said
     assert "Permission denied" in said
 
@@ -254,3 +261,16 @@ def test_a_state_of_a_running_gateway_f43(gate: GatewayProcess) -> None:
 def test_a_handover_that_nobody_has_made(gate: GatewayProcess) -> None:
     said = refused(gate, CHANGE_SOMETHING, MAILGATEWAY_HANDOVER="{}")
     assert "start the gateway without this variable" in said
+
+
+def test_a_person_at_a_terminal_is_told_in_their_language(gate: GatewayProcess) -> None:
+    """Into a journal the same sentence goes in English, like the log around it."""
+    (gate.folder / "var").write_text("")
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "gateway", "run", "--lang", "vi"]
+    done = subprocess.run(command, cwd=gate.folder, env=environment(), stderr=theirs, timeout=30)
+    told = os.read(ours, 4096).decode()
+    os.close(ours), os.close(theirs)
+    assert done.returncode == CHANGE_SOMETHING
+    assert "không dùng được thư mục trạng thái" in told
+    assert "state directory" in refused(gate, CHANGE_SOMETHING, "--lang", "vi")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
@@ -173,3 +174,29 @@ async def test_the_embedded_policies_pass_their_own_check(container: Container) 
     container.arguments = ("check",)
     container.start()
     assert container.wait() == 0, container.log
+
+
+async def test_a_volume_of_somebody_else_is_said_in_one_sentence(container: Container, world: Sink) -> None:
+    """A bind mount that root has made: who starts it reads whose it must be, and no traceback."""
+    os.chown(container.volume, 0, 0)
+    await asyncio.to_thread(container.start)
+    assert await asyncio.to_thread(container.wait) == 78
+    assert len(container.log.splitlines()) == 1, container.log
+    assert "/var/lib/gateway" in container.log
+    assert "10025" in container.log
+
+
+async def test_the_verbs_work_in_the_running_container(container: Container, world: Sink) -> None:
+    """`docker exec gateway gateway ...`"""
+    await asyncio.to_thread(container.start)
+    await asyncio.to_thread(container.await_healthy)
+    for words in (
+        ["quarantine", "list", "--json"],
+        ["register", "search", "--json"],
+        ["check"],
+        ["doctor", "--help"],
+        ["verify"],
+    ):
+        done = await asyncio.to_thread(container.execute, "gateway", *words)
+        assert done.returncode == 0, (words, done.stdout, done.stderr)
+        assert "Traceback" not in done.stderr

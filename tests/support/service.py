@@ -2,7 +2,8 @@
 
 Its workers speak lines: `work SECONDS` is answered `250 SLOT PID` after that time, `hang` stops the event loop.
 Options: broken (workers crash at once), broken-services, refuse (prepare refuses), deaf (workers do not heed the stop),
-refuse-trial (prepare refuses in the trial of a hand-over), slow-trial, broken-when=FILE (workers crash while it is there),
+refuse-trial (prepare refuses in the trial of a hand-over), slow-trial, passing-fault=FILE (it refuses once, after the
+trial, for a reason that may pass, and removes the file), broken-when=FILE (workers crash while it is there),
 workers=N, drain=SECONDS, address-in=FILE, address=HOST:PORT, hung=SECONDS.
 """
 
@@ -79,9 +80,13 @@ async def services(context: Context) -> None:
     hangups.cancel()
 
 
-def prepare() -> None:
+def prepare(is_beside_older: bool) -> None:
     if "slow-trial" in OPTIONS and IS_TRIAL:
         time.sleep(3600)
+    passing = Path(OPTIONS.get("passing-fault", "/nowhere"))
+    if is_beside_older and not IS_TRIAL and passing.exists():
+        passing.unlink()
+        raise Unusable(["the store is locked by another process"], may_pass=True)
     if "refuse" in OPTIONS or ("refuse-trial" in OPTIONS and IS_TRIAL):
         raise Unusable(["policies/units.csv:7: unit_id: 'PGD-BENLUC': given twice"])
 

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from gateway import metrics
 from gateway.endpoint import limits, smtp_connection
 from gateway.endpoint.budget import Tarpit
 from gateway.endpoint.limits import ClientLimits
@@ -237,12 +238,14 @@ async def test_disk_nearly_full_is_said_at_mail(monkeypatch: pytest.MonkeyPatch)
         return SimpleNamespace(f_bavail=149, f_frsize=1024, f_favail=10, f_files=100)
 
     monkeypatch.setattr(limits.os, "statvfs", statvfs)
+    before = metrics.no_room.labels("disk")._value.get()
     async with open_door(max_size=100 * 1024) as opened:
         client = await opened.connect()
         await client.hello()
         for _ in range(5):
             assert (await client.ask("MAIL FROM:<>")).startswith(b"452 4.3.1")
         assert looks == 1
+        assert metrics.no_room.labels("disk")._value.get() == before + 5
         assert opened.reception.intakes == []
 
 

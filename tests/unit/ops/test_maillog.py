@@ -66,7 +66,9 @@ def test_nothing_in_a_line_steers_a_terminal(hostile: str) -> None:
     assert json.loads(line)["helo"] == hostile
 
 
-@pytest.mark.parametrize("odd", ["\udcff.vn", 2**80, b"\xff", {1: "a"}, object(), float("nan")], ids=repr)
+@pytest.mark.parametrize(
+    "odd", ["\udcff.vn", 2**80, b"\xff", {1: "a"}, object(), float("nan")], ids=lambda odd: type(odd).__name__
+)
 def test_whatever_a_fact_is_the_line_is_written(odd: object) -> None:
     stream = io.BytesIO()
     maillog.write_to(stream)

@@ -221,9 +221,9 @@ def test_the_generation_is_shown_where_there_is_one() -> None:
     one = case()
     decision = decide(one, policy_of("- name: a\n  when: { unit: unknown }\n  then: { refuse: { text: no } }"))
     assert isinstance(decision.disposition, Refuse)
-    assert "  thế hệ chính sách: 7" in explain(one, decision, one.evidence, one.identity, "vi")
+    assert "  bản chính sách số: 7" in explain(one, decision, one.evidence, one.identity, "vi")
     unnumbered = replace(decision, generation=0)
     for language in ("en", "vi"):
         text = "\n".join(explain(one, unnumbered, one.evidence, one.identity, language))
         assert "generation" not in text
-        assert "thế hệ" not in text
+        assert "bản chính sách số" not in text

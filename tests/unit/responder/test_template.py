@@ -92,7 +92,7 @@ def test_a_problem_tells_file_line_value_and_both_languages() -> None:
         "nguoi_nhan",
         "error",
     )
-    assert "biến lạ" in problem.text("vi")
+    assert "không có biến này" in problem.text("vi")
     assert "recipient" in problem.en
 
 
