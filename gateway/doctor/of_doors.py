@@ -12,6 +12,7 @@ from typing import Final
 
 from gateway.doctor.check import Check
 from gateway.doctor.finding import Outcome, Text, error, ok, same, skipped, warning
+from gateway.doctor.listening import listening
 from gateway.doctor.talk import Talk, converse
 from gateway.doctor.world import World, in_thread
 from gateway.settings import Address, Settings, parse_listen
@@ -22,8 +23,23 @@ _OPEN: Final = '  [smtp]\n  listen = ["0.0.0.0:25", "[::]:25"]'
 NOT_RUNNING: Final = Text("the gateway does not run", "cổng thư chưa chạy")
 
 
-def doors(settings: Settings) -> list[Address]:
-    return [parse_listen(text) for text in settings.smtp.listen if text]
+def doors(world: World) -> list[Address]:
+    """Where the SMTP door is: as the settings say, or where systemd listens for the gateway that runs."""
+    return doors_of(world.settings, listening(world.service.pid) if world.service.is_running else ())
+
+
+def doors_of(settings: Settings, held: Sequence[Address]) -> list[Address]:
+    """`held`: where the running gateway listens, none when that is not known."""
+    told = [parse_listen(text) for text in settings.smtp.listen if text]
+    if any(_port_of(door) in map(_port_of, held) for door in told):
+        return told
+    others = [parse_listen(text) for text in (*settings.milter.listen, settings.http.listen) if text]
+    passed = [address for address in held if _port_of(address) not in map(_port_of, others)]
+    return passed or told
+
+
+def _port_of(address: Address) -> int | str:
+    return address.port or address.path
 
 
 async def talk_to(world: World, door: Address) -> Talk:
@@ -47,7 +63,7 @@ def _wants_proxy(settings: Settings, door: Address) -> bool:
 
 
 async def _listen(world: World) -> Sequence[Outcome]:
-    found = doors(world.settings)
+    found = doors(world)
     talks = await asyncio.gather(*(talk_to(world, door) for door in found))
     blocked = [await in_thread(partial(cannot_bind, door)) for door in found]
     return [
@@ -101,7 +117,7 @@ def judge_listen(door: Address, talk: Talk, hostname: str, blocked: str, *, runn
 
 async def _public(world: World) -> Sequence[Outcome]:
     smtp = world.settings.smtp
-    return [judge_public(doors(world.settings), behind=bool(smtp.proxy_from or smtp.xclient_from))]
+    return [judge_public(doors(world), behind=bool(smtp.proxy_from or smtp.xclient_from))]
 
 
 def judge_public(found: Sequence[Address], *, behind: bool) -> Outcome:
@@ -126,7 +142,7 @@ def _is_local(door: Address) -> bool:
 
 
 async def _greeting(world: World) -> Sequence[Outcome]:
-    found = doors(world.settings)
+    found = doors(world)
     talks = await asyncio.gather(*(talk_to(world, door) for door in found))
     offered = bool(world.settings.smtp.certificate)
     return [
@@ -162,7 +178,7 @@ def judge_greeting(door: Address, talk: Talk, has_certificate: bool, max_size: i
 
 
 async def _relay(world: World) -> Sequence[Outcome]:
-    found = doors(world.settings)
+    found = doors(world)
     talks = await asyncio.gather(*(talk_to(world, door) for door in found))
     return [judge_relay(door, talk, world.settings.hostname) for door, talk in zip(found, talks, strict=True)]
 
@@ -197,7 +213,7 @@ async def _recipient(world: World) -> Sequence[Outcome]:
     if not world.own_domains:
         return [skipped(Text("own_domains has patterns only", "own_domains chỉ có mẫu"))]
     mailbox = f"postmaster@{world.own_domains[0]}"
-    found = doors(world.settings)
+    found = doors(world)
     talks = await asyncio.gather(*(talk_to(world, door) for door in found))
     return [judge_recipient(door, talk, mailbox) for door, talk in zip(found, talks, strict=True)]
 

@@ -78,7 +78,7 @@ def judge_maildir(route: Route, state: Path, who: Service) -> Outcome:
 
 
 async def _loop(world: World) -> Sequence[Outcome]:
-    ours = doors(world.settings)
+    ours = doors(world)
     found = []
     for route, talk in await talks(world):
         places = await in_thread(partial(_places, address_of(route)))

@@ -61,7 +61,10 @@ def test_the_first_hour(machine: Machine) -> None:
         assert len(re.findall(r"^\d+\.\S+$", seen, re.MULTILINE)) == 1  # the question is in the folder
         released = run(machine, release)
         assert len(re.findall(r"^\d+\.\S+$", released, re.MULTILINE)) == 2
-        assert "MX" in run(machine, doctor)
+        examined = run(machine, doctor)
+        assert "MX" in examined
+        assert "0.0.0.0:25" in examined  # the door that systemd holds, and not the one in the settings
+        assert "2525" not in examined
         assert "gateway_ready 1.0" in run(machine, sleep)
 
 
