@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway import app
+from gateway.app import node, utc_now
 from gateway.demo.dns import Script
 from gateway.ports import StoreError
 from gateway.quarantine.entry import MoveRefused, State
@@ -121,7 +121,7 @@ def faults(monkeypatch: pytest.MonkeyPatch) -> Faults:
     def open_store(settings: Settings) -> SqliteStore:
         return SqliteStore(settings.state / "gateway.db", settings.state, mark=hook)
 
-    monkeypatch.setattr(app, "open_store", open_store)
+    monkeypatch.setattr(node, "open_store", open_store)
     return hook
 
 
@@ -187,7 +187,7 @@ async def test_held_mail_whose_settlement_fails_is_held_from_the_spill(
         faults.at = ""
         if gate.node.store.healthy():
             await gate.node.store.reopen()
-        await gate.node.store.recover(app.utc_now())
+        await gate.node.store.recover(utc_now())
         [entry] = await gate.entries()
         assert (reply[:3], entry.state) == ("250", State.HELD)
 
@@ -287,7 +287,7 @@ async def test_release_twice_is_one_delivery(tmp_path: Path) -> None:
     """R-21: two clerks press at the same moment: one of them wins."""
     async with gateway(tmp_path, overlay=HOLD) as gate:
         entry_id = id_of(await gate.send(MESSAGE, recipients=(INSPECTORS,)))
-        store, now = gate.node.store, app.utc_now()
+        store, now = gate.node.store, utc_now()
         outcomes = await asyncio.gather(
             store.release(entry_id, "lan", now), store.release(entry_id, "binh", now), return_exceptions=True
         )
@@ -308,7 +308,7 @@ async def test_release_with_an_unknown_outcome_waits_for_a_person(tmp_path: Path
     sink = Sink({".": Act.CLOSE})
     async with gateway(tmp_path, overlay=HOLD, sink=sink) as gate:
         entry_id = id_of(await gate.send(MESSAGE, recipients=(INSPECTORS,)))
-        await gate.node.store.release(entry_id, "lan", app.utc_now())
+        await gate.node.store.release(entry_id, "lan", utc_now())
         gate.node.outbox.wake()
         await _in_state(gate, entry_id, State.UNCERTAIN)
         assert len(sink.taken) == 1
@@ -319,7 +319,7 @@ async def test_released_mail_carries_no_forged_tags(tmp_path: Path) -> None:
     forged = b"X-Sending-Unit: sgddt\r\nAuthentication-Results: mx.longan.edu.vn; dmarc=pass\r\n"
     async with gateway(tmp_path, overlay=HOLD) as gate:
         entry_id = id_of(await gate.send(forged + MESSAGE, recipients=(INSPECTORS,)))
-        await gate.node.store.release(entry_id, "lan", app.utc_now())
+        await gate.node.store.release(entry_id, "lan", utc_now())
         gate.node.outbox.wake()
         [taken] = await gate.taken(1)
         assert taken.content == MESSAGE
@@ -508,7 +508,7 @@ async def test_one_notice_for_two_submissions(tmp_path: Path) -> None:
     from email.utils import format_datetime
 
     zone = {"gmail.com": {"TXT": ["v=spf1 ip4:203.0.113.5 -all"]}}
-    date = format_datetime(app.utc_now()).encode()
+    date = format_datetime(utc_now()).encode()
     async with gateway(tmp_path, zone=zone) as gate:
         for number in (b"1", b"2"):
             message = (
