@@ -85,12 +85,15 @@ def with_store(config: Path | None, work: Callable[[SqliteStore, Settings], Awai
     """Open the store of a gateway that has run, do one thing, close it."""
     import asyncio
 
+    from gateway import maillog
     from gateway.ports import StoreError
     from gateway.quarantine.entry import MoveRefused, UnknownEntry
     from gateway.store.migrate import CannotStart
     from gateway.store.sqlite import open_store
 
     settings = settings_of(config)
+    if sys.stderr.isatty():  # log lines are for programs; into a file or a pipe they go on
+        maillog.write_to(None)
 
     async def once() -> _T:
         store = await asyncio.to_thread(open_store, settings, create=False)

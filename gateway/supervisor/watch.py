@@ -118,9 +118,9 @@ class Watch:
     def _consider_giving_up(self, child: Child) -> None:
         """Workers that cannot run are the service manager's business; mail goes on without the services process.
 
-        While workers of an older program do the work, new ones that cannot run are no reason to end it.
+        While another worker does the work, or those of an older program do, one that cannot run is no reason to end it.
         """
-        if child.kind != "worker" or child.crashes < self._pace.give_up:
+        if child.kind != "worker" or child.crashes < self._pace.give_up or self._is_anybody_at_work():
             return
         if self._elders.are_at_work:
             metrics.handovers.labels("stuck").inc()
@@ -129,6 +129,11 @@ class Watch:
         maillog.event("giving-up", slot=child.slot, crashes=child.crashes)
         self._status = 1
         self._stop()
+
+    def _is_anybody_at_work(self) -> bool:
+        now, steady = time.monotonic(), self._pace.steady
+        workers = [child for child in self._children if child.kind == "worker" and child.pid is not None]
+        return any(self._board.is_open(child.slot) and now - child.born > steady for child in workers)
 
     def _revive(self) -> None:
         for child in self._children:

@@ -369,6 +369,13 @@ async def test_screens_fit_a_terminal_of_80_columns(office: Office, language: st
     assert office.ids["held"] in await asyncio.to_thread(on_terminal, office.desk, "quarantine", "list", columns=40)
 
 
+async def test_a_person_sees_no_log_lines(office: Office) -> None:
+    """A release is logged for programs; at a terminal the sentence is enough."""
+    shown = await asyncio.to_thread(on_terminal, office.desk, "quarantine", "release", office.ids["held"])
+    assert shown.startswith(f"{office.ids['held']}: released")
+    assert '"event"' not in shown
+
+
 async def test_colours_are_for_terminals_alone(office: Office) -> None:
     assert "\x1b[1m" in await asyncio.to_thread(on_terminal, office.desk, "quarantine", "list")
     assert "\x1b" not in (await office.run("quarantine", "list")).stdout

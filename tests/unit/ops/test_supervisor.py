@@ -135,6 +135,25 @@ def test_workers_that_crash_at_once_again_and_again_end_the_service(tmp_path: Pa
         running.wait_for("giving-up")
 
 
+def test_one_worker_that_cannot_run_does_not_end_the_others_work(tmp_path: Path) -> None:
+    """F-42: as with a store that can be used, but not opened anew."""
+    obstacle = tmp_path / "obstacle"
+    with service(tmp_path / "state", f"broken-when={obstacle}") as running:
+        running.wait_for("ready")
+        with running.connect() as connection:
+            slot, pid = ask(connection, "work 0")
+        time.sleep(4)  # long enough at work to be no worker that crashes at once
+        obstacle.touch()
+        os.kill(pid, signal.SIGKILL)
+        running.wait_for("died", 7, slot=slot)
+        with running.connect() as connection:
+            assert ask(connection, "work 0")[0] != slot
+        assert not any(each["event"] == "giving-up" for each in running.events)
+        obstacle.unlink()
+        running.process.send_signal(signal.SIGTERM)
+        assert running.end() == 0
+
+
 def test_mail_goes_on_while_the_services_process_cannot_run(tmp_path: Path) -> None:
     """F-42."""
     with service(tmp_path, "broken-services") as running:
