@@ -296,9 +296,9 @@ def test_what_postfix_would_not_show_us_it_refuses_s28(house: House) -> None:
 
 def test_an_alias_is_expanded_after_us(house: House) -> None:
     """We judge the address that the sender wrote; Postfix expands it."""
-    assert from_unit(house, unit_mail("c2"), "bangiamdoc@longan.edu.vn").startswith("250 ")
+    assert from_unit(house, unit_mail("c2-alias"), "bangiamdoc@longan.edu.vn").startswith("250 ")
     for mailbox in ("vanthu", "khaothi"):
-        assert values(await_delivered(house, "c2", mailbox), "X-Sending-Unit") == ["pgddt-ben-luc"]
+        assert values(await_delivered(house, "c2-alias", mailbox), "X-Sending-Unit") == ["pgddt-ben-luc"]
 
 
 def test_a_held_alias_reaches_none_of_its_members(house: House) -> None:
