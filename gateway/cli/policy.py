@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,6 +23,7 @@ def check(config: Config = None, policies: Folder = None, as_json: Json = False)
     from gateway.app import contradictions
     from gateway.reloader import inspect
     from gateway.settings import advice
+    from gateway.settings.whereabouts import placed
 
     settings = None if policies else settings_of(config)
     folder = settings.policies if settings else policies or Path()
@@ -40,7 +42,8 @@ def check(config: Config = None, policies: Folder = None, as_json: Json = False)
             }
         )
     else:
-        told = (*map(heard, wrong), *(each.text(used()) for each in advised), *(each.text(used()) for each in problems))
+        settled = (placed(heard(each), config, os.environ) for each in wrong)
+        told = (*settled, *(each.text(used()) for each in advised), *(each.text(used()) for each in problems))
         for line in told:
             typer.echo(safe(line), err=True)
         typer.echo(_verdict(folder, policy, len(problems) + len(advised)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from typing import Annotated
@@ -17,9 +18,14 @@ def run(config: Config = None) -> None:
     # they mean something as soon as the processes are watched, and would end us until then
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP, signal.SIGUSR2})
     from gateway.app import run_service
+    from gateway.settings.whereabouts import placed
 
     is_read = sys.stderr.isatty()  # a journal stays English, like the log that it is read with
-    raise typer.Exit(run_service(settings_of(config), heard if is_read else str))
+
+    def told(sentence: str) -> str:
+        return placed(heard(sentence) if is_read else sentence, config, os.environ)
+
+    raise typer.Exit(run_service(settings_of(config), told))
 
 
 def demo(

@@ -305,7 +305,7 @@ def test_what_the_service_would_not_start_with_is_told_by_check(
     for verb in ("check", "run"):
         done = folder.command(verb, **environment)
         assert done.returncode == 78
-        assert words in done.stderr
+        assert f"{variable}: {words}" in done.stderr
 
 
 # ---- the shell --------------------------------------------------------------------------------------------------------
