@@ -36,7 +36,10 @@ def doctor(
         sentence = "--only: there is no check {word}; groups: {groups}; all: gateway doctor --list"
         fail(say(sentence, word=unknown, groups=", ".join(GROUPS)), 2)
     if show_list:
-        typer.echo("\n".join(catalogue(checks, used())))
+        if as_json:
+            print_json([{"id": check.id, "title": check.title.of(used())} for check in checks])
+        else:
+            typer.echo("\n".join(catalogue(checks, used())))
         return
     findings = examine(config, checks)
     if as_json:

@@ -102,6 +102,8 @@ def test_exit_statuses_and_choice(gate: GatewayProcess) -> None:
     done = gate.command("doctor", "--only", "dnss")
     assert (done.returncode, "dnss" in done.stderr, done.stdout) == (2, True, "")
     listed = gate.command("doctor", "--list").stdout.split("\n")
+    told = gate.json("doctor", "--list")
+    assert [one["id"] for one in told] == [line.split()[0] for line in listed if line]
     assert any(line.startswith("store.integrity") for line in listed)
 
 
