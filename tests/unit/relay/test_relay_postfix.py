@@ -140,10 +140,9 @@ async def test_xclient_makes_postfix_see_the_real_client(trusting: Postfix, tmp_
         assert (await session.mail(SCHOOL, ())).is_positive
         assert (await session.rcpt(OFFICE)).is_positive
         assert (await session.deliver([OFFICE], [CONTENT])).reply.code == 250
-    first, second, third = trusting.wait(already + 3)[already:]
-    assert b"from mail.c2nguyenvanrong.edu.vn (unknown [192.0.2.25])" in first
-    assert b"from mx.example.net (unknown [IPv6:2001:db8::25])" in second
-    assert b"[IPv6:2001:db8::25]" in third
+    arrived = trusting.wait(already + 3)[already:]  # a busy Postfix does not deliver in the order of arrival
+    assert sum(b"from mail.c2nguyenvanrong.edu.vn (unknown [192.0.2.25])" in octets for octets in arrived) == 1
+    assert sum(b"from mx.example.net (unknown [IPv6:2001:db8::25])" in octets for octets in arrived) == 2
     assert trusting.log.count(" connect from localhost") == connects + 2
     await behind.close()
 
