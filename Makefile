@@ -7,7 +7,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-PYTEST_WORKERS ?= 3      # test files at a time: most of the time they wait for real servers
+PYTEST_WORKERS ?= 2      # test files at a time: much of the time they wait for real servers
 
 .PHONY: man demo test check docs reference run-requirements test-requirements docs-requirements debian bench lock clean image image-test deb
 
