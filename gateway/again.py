@@ -20,11 +20,12 @@ REMEMBERED_FOR = timedelta(hours=48)  # as long as for clients that missed our r
 
 def key_of(transaction_key: bytes, decisions: Sequence[tuple[ForwardPath, Decision]]) -> bytes:
     """What makes it the same message with the same fate. After a change of policy the fate is another, and is new."""
-    fates = sorted(f"{path.mailbox.key} {decision.disposition!r}" for path, decision in decisions)
+    fates = sorted([f"{path.mailbox.key} {decision.disposition!r}" for path, decision in decisions])
     return hashlib.sha256(transaction_key + "\0".join(fates).encode("utf-8", "surrogatepass")).digest()
 
 
-def settlement(record: Record, notice: Notice | None, key: bytes) -> Settlement:
+def settlement(record: Record, notice: Notice | None, key: bytes, *, prepared: bool = True) -> Settlement:
     """What is written of an accepted message; with a key it is known when it comes again."""
     until = record.received_at + REMEMBERED_FOR if key else None
-    return Settlement(record=record, notices=(notice,) if notice else (), key=key, key_until=until)
+    notices = (notice,) if notice else ()
+    return Settlement(record=record, notices=notices, key=key, key_until=until, prepared=prepared)

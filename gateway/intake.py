@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from time import perf_counter
 
 from gateway import maillog, metrics
 from gateway.aside import FAULTS_MAX, Faults, set_aside
@@ -102,18 +103,23 @@ class Transit:
         """Judge, hold, relay, record; the reply carries the transaction id."""
         if not self.paths:
             return BAD_SEQUENCE
-        with metrics.data_seconds.time():
-            digest = await off_loop(message, hashlib.sha256, message.raw)
-            self._key = self._transaction_key(digest.digest())
-            # It carries the id of the message that was taken. A mail server must be told its edits again.
-            self._reply = self.world.store.unheard(self._key) if self.host is None else None
-            if self._reply:
-                maillog.event("answered-again", id=self.id, reply=str(self._reply))
-                await self.abandon()
-            else:
-                self._reply = (await self._answer(message, digest.hexdigest(), queue_id)).with_id(self.id)
-        metrics.child(metrics.messages, f"{self._reply.code // 100}yz").inc()
-        return self._reply
+        began = perf_counter()
+        try:
+            self._reply = reply = await self._replied(message, queue_id)
+        finally:
+            metrics.data_seconds.observe(perf_counter() - began)
+        metrics.child(metrics.messages, f"{reply.code // 100}yz").inc()
+        return reply
+
+    async def _replied(self, message: Message, queue_id: str) -> Reply:
+        digest = await off_loop(message, hashlib.sha256, message.raw)
+        self._key = self._transaction_key(digest.digest())
+        # It carries the id of the message that was taken. A mail server must be told its edits again.
+        if self.host is None and (reply := self.world.store.unheard(self._key)):
+            maillog.event("answered-again", id=self.id, reply=str(reply))
+            await self.abandon()
+            return reply
+        return (await self._answer(message, digest.hexdigest(), queue_id)).with_id(self.id)
 
     async def _answer(self, message: Message, digest: str, queue_id: str) -> Reply:
         if self.host is None and is_looping(message, self.world.hostname):
@@ -146,7 +152,7 @@ class Transit:
 
     def _transaction_key(self, digest: bytes) -> bytes:
         """What makes a retry the same transaction: octets, reverse-path, recipients (safety R-12)."""
-        envelope = [str(self.reverse_path or ""), *sorted(path.mailbox.key for path in self.paths)]
+        envelope = [str(self.reverse_path or ""), *sorted([path.mailbox.key for path in self.paths])]
         return hashlib.sha256(digest + "\0".join(envelope).encode()).digest()
 
     async def unheard(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from time import perf_counter
 
 from gateway import again, maillog, metrics
 from gateway.envelope.reply import ACCEPTED, MISCONFIGURED, Reply
@@ -31,12 +32,13 @@ from gateway.ports import (
     OutgoingKind,
     Resolver,
     Session,
+    Settlement,
     Store,
     StoreError,
 )
 from gateway.quarantine.admit import admit
-from gateway.register.compile import compile_record, fates_of
-from gateway.register.record import Record
+from gateway.register.compile import Draft, compile_record, fates_of
+from gateway.values import value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +56,7 @@ class World:
     wake_outbox: Callable[[], None]  # there are rows that are due
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Passage:
     """One message on its way: the transaction, the policy set that it began with, its live downstream session."""
 
@@ -119,15 +121,21 @@ async def process(world: World, passage: Passage) -> Reply:
         except StoreError as error:
             await _take_back(world.store, transaction.id, replace(delivery, unknown=True))
             return _refuse(transaction, judgement, error.reply)
-    return await _settle(world, passage, judgement, draft, delivery, queued=later, relayed=live is not None, key=key)
+    return await _settle(
+        world, passage, judgement, draft, delivery,
+        queued=later, prepared=bool(entry or later), relayed=live is not None, key=key,
+    )  # fmt: skip
 
 
 def _planned(
     world: World, passage: Passage, evidence: Evidence, judgement: Judgement, transaction_id: str
 ) -> tuple[Group | None, list[Group]]:
     """The group that is passed on now and those that the outbox sends; their fields name this id."""
+    transaction = passage.transaction
+    if transaction.id != transaction_id:
+        transaction = replace(transaction, id=transaction_id)
     return planned(
-        replace(passage.transaction, id=transaction_id), evidence, judgement, authserv_id=passage.policy.authserv_id,
+        transaction, evidence, judgement, authserv_id=passage.policy.authserv_id,
         hostname=world.hostname, signer=world.notices.signer, by_host=passage.host is not None,
     )  # fmt: skip
 
@@ -183,24 +191,25 @@ async def _take_back(store: Store, transaction_id: str, delivery: Delivery) -> N
 
 async def _drafted(
     world: World, passage: Passage, evidence: Evidence, judgement: Judgement
-) -> tuple[Record, Notice | None]:
+) -> tuple[Draft, Notice | None]:
     """The register's line and the notice, before anything is relayed: what can break, breaks while 451 is still true."""
     notice, word = world.notices.prepare(passage.transaction, evidence, judgement, passage.policy)
-    record = await off_loop(
-        passage.transaction.message, compile_record, passage.transaction, judgement.identity, judgement.submissions, (),
-        digest=passage.digest, reply="", notice=word, generation=passage.policy.generation, facts=judgement.facts(),
+    draft = await off_loop(
+        passage.transaction.message, compile_record, passage.transaction, judgement.identity, judgement.submissions,
+        digest=passage.digest, notice=word, generation=passage.policy.generation, facts=judgement.facts(),
     )  # fmt: skip
-    return record, notice
+    return draft, notice
 
 
 async def _settle(
     world: World,
     passage: Passage,
     judgement: Judgement,
-    draft: tuple[Record, Notice | None],
+    draft: tuple[Draft, Notice | None],
     delivery: Delivery,
     *,
     queued: Sequence[Outgoing],
+    prepared: bool,
     relayed: bool,
     key: bytes,
 ) -> Reply:
@@ -208,30 +217,36 @@ async def _settle(
     transaction = passage.transaction
     waiting = {(item.route, path.mailbox.key) for item in queued for path in item.recipients}
     fates = fates_of(judgement.decisions, waiting)
-    record, notice = draft
-    told = tuple((fate.recipient, fate.verb, fate.rule) for fate in fates)
-    record = replace(record, fates=told, reply=str(delivery.reply) if relayed else "")
+    record_with, notice = draft
+    record = record_with(fates=fates, reply=str(delivery.reply) if relayed else "")
     try:
-        with metrics.store_seconds.time():
-            outcome = await world.store.settle(again.settlement(record, notice, key))
-        if outcome == "spilled":
-            metrics.spilled.inc()
+        await _written(world.store, again.settlement(record, notice, key, prepared=prepared))
     except StoreError as error:
         maillog.event("register-failed", id=transaction.id, reason=str(error))
         if passage.host or not relayed:  # nothing has left us, nor the mail server: the client may try again
             await _take_back(world.store, transaction.id, Delivery(error.reply))
             return _refuse(transaction, judgement, error.reply)
     shown = "" if notice else record.notice  # a queued one: the outbox tells whether it went out, as "replied"
-    for fate in fates:
-        metrics.child(metrics.fates, fate.verb).inc()
+    for recipient, verb, rule in fates:
+        metrics.child(metrics.fates, verb).inc()
         maillog.fate(
-            fate.verb, transaction.id, recipient=fate.recipient, rule=fate.rule, reply=record.reply,
+            verb, transaction.id, recipient=recipient, rule=rule, reply=record.reply,
             unit=record.unit_id, level=record.level, provider=record.provider, notice=shown, size=record.size,
             generation=record.generation, client=record.client_address, **_server_facts(transaction),
         )  # fmt: skip
     if notice or queued:
         world.wake_outbox()
     return delivery.reply
+
+
+async def _written(store: Store, settlement: Settlement) -> None:
+    began = perf_counter()
+    try:
+        outcome = await store.settle(settlement)
+    finally:
+        metrics.store_seconds.observe(perf_counter() - began)
+    if outcome == "spilled":
+        metrics.spilled.inc()
 
 
 def _outgoing(world: World, passage: Passage, group: Group, path: ForwardPath) -> Outgoing:

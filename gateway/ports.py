@@ -17,6 +17,7 @@ from gateway.policy.plan import Group
 from gateway.policy.route import Route
 from gateway.quarantine.entry import Entry
 from gateway.register.record import Record
+from gateway.values import value
 
 Content = Sequence[bytes | memoryview]  # octets with CRLF line ends, not dot-stuffed, in order
 
@@ -57,7 +58,7 @@ class Features:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Delivery:
     """How the downstream server answered the end of data."""
 
@@ -144,7 +145,7 @@ class Notice:
     per_hour: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Settlement:
     """What is written at once when a message has been accepted."""
 
@@ -152,6 +153,7 @@ class Settlement:
     notices: tuple[Notice, ...] = ()
     key: bytes = b""  # by which done_as() knows the message when a mail server brings it again (safety R-23)
     key_until: datetime | None = None  # set exactly when `key` is
+    prepared: bool = True  # False: prepare() has kept nothing of it, so there is nothing to confirm
 
 
 class StoreError(Exception):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -22,7 +22,8 @@ from gateway.settings import NoticeSettings, Settings
 from gateway.store.sqlite import SqliteStore, open_store
 
 MEETING_SECONDS = 5.0
-_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # no I, L, O, U: it is read aloud on the telephone
+_CROCKFORD = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # no I, L, O, U: it is read aloud on the telephone
+_LETTERS = _CROCKFORD * (256 // len(_CROCKFORD))  # five bits of each octet say which
 
 
 def utc_now() -> datetime:
@@ -31,8 +32,7 @@ def utc_now() -> datetime:
 
 def new_id() -> str:
     """A transaction id of 60 random bits: "7KQ2-M4XA-90TB"."""
-    bits = secrets.randbits(60)
-    letters = "".join(_CROCKFORD[(bits >> shift) & 31] for shift in range(0, 60, 5))
+    letters = os.urandom(12).translate(_LETTERS).decode()
     return f"{letters[:4]}-{letters[4:8]}-{letters[8:]}"
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from gateway.values import value
 
-@dataclass(frozen=True, slots=True)
+
+@value
 class AttachmentRecord:
     name: str
     type: str  # media type, lower case
@@ -15,7 +16,7 @@ class AttachmentRecord:
     digest: str  # SHA-256 of the decoded octets, hex
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Record:
     """What a clerk looks up and a head of office counts."""
 

@@ -52,7 +52,6 @@ class Core:
         create_private(database)
         self.engine = writing_engine(database)
         bring_up_to_date(self.engine, database)
-        self.dialect = self.engine.dialect.name
         self.owner = Owner(state / "owners")
         self.blobs = Blobs(state / "blobs", keys, mark)
         self.spill = Spill(state)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import Any
 
 from sqlalchemy import Connection, Table, bindparam, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -47,6 +48,17 @@ OUTGOING_DUE: Executable = (
     .where(outbox.c.cause == bindparam("settled"), outbox.c.state == OutState.WAITING.value)
     .values(state=OutState.DUE.value)
 )
+
+
+def text_of(statement: Executable) -> str:
+    """The text for SQLite's own driver; its parameters go by position, an INSERT's in the order of the columns."""
+    return str(statement.compile(dialect=sqlite.dialect(paramstyle="qmark")))  # type: ignore[attr-defined]
+
+
+def named_text(statement: Executable) -> tuple[str, Mapping[str, object]]:
+    """The text with named parameters, and the values that are part of the statement itself."""
+    compiled: Any = statement.compile(dialect=sqlite.dialect(paramstyle="named"))  # type: ignore[attr-defined]
+    return str(compiled), {name: value for name, value in compiled.params.items() if value is not None}
 
 
 def blob_needed(connection: Connection, digest: str) -> bool:

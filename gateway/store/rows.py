@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from operator import itemgetter
+from typing import Any, Final
 
 from gateway.envelope.folding import fold
 from gateway.ports import Outgoing, OutgoingKind, Settlement
@@ -15,6 +16,7 @@ from gateway.store.codec import clean, dumps, micros
 from gateway.store.schema import OutState
 
 HELD = "held"  # the fate of a recipient whose copy we keep
+_VERB: Final = itemgetter(1)  # of a recipient's fate
 
 
 def entry_row(entry: Entry, owner: str, digest: str) -> dict[str, Any]:
@@ -59,6 +61,7 @@ def outgoing_row(outgoing: Outgoing, state: OutState, now: datetime, owner: str 
 
 
 def record_row(record: Record) -> dict[str, Any]:
+    """In the order of the table's columns."""
     return {
         "id": record.id,
         "received_at": micros(record.received_at),
@@ -68,18 +71,28 @@ def record_row(record: Record) -> dict[str, Any]:
         "author": clean(record.author.lower()),
         "administrative": int(record.administrative),
         "document_kind": clean(record.document_kind),
-        "document_numbers": "".join(f" {fold(number)} \n" for number in record.document_numbers),
-        "held": int(any(fate == HELD for _, fate, _ in record.fates)),
+        "document_numbers": "".join([f" {fold(number)} \n" for number in record.document_numbers]),
+        "held": int(HELD in map(_VERB, record.fates)),
         "notice": clean(record.notice),
         "folded": haystack(record),
         "plain": dumps(record),
     }
 
 
+def record_values(record: Record) -> tuple[Any, ...]:
+    """The same by position."""
+    return tuple(record_row(record).values())
+
+
 def ledger_row(settlement: Settlement) -> dict[str, Any]:
-    """That a message of this key has been settled, under which id (safety R-23)."""
+    """That a message of this key has been settled, under which id (safety R-23); in the order of the columns."""
     until = micros(settlement.key_until) if settlement.key_until else 0
     return {"key": settlement.key, "code": 250, "enhanced": "2.0.0", "text": settlement.record.id, "until": until}
+
+
+def ledger_values(settlement: Settlement) -> tuple[Any, ...]:
+    """The same by position."""
+    return tuple(ledger_row(settlement).values())
 
 
 def spill_line(settlement: Settlement) -> bytes:

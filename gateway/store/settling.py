@@ -10,23 +10,28 @@ from sqlalchemy import Connection, exists, insert, select
 
 from gateway.ports import Settlement
 from gateway.store import window
-from gateway.store.queries import ENTRY_HELD, INSERT_RECORD, OUTGOING_DUE, REMEMBER
-from gateway.store.rows import ledger_row, outgoing_row, record_row
+from gateway.store.queries import ENTRY_HELD, INSERT_RECORD, OUTGOING_DUE, REMEMBER, named_text, text_of
+from gateway.store.rows import ledger_row, ledger_values, outgoing_row, record_row, record_values
 from gateway.store.schema import OutState, aliases, outbox, records
-from gateway.store.writer import Rows
+from gateway.store.writer import Row, Rows
 
 DUPLICATE: Final = "duplicate"  # the message is held already and was answered then (AR-1)
 
 
-def rows(settlement: Settlement, dialect: str) -> Rows:
+_INSERT_RECORD: Final = text_of(INSERT_RECORD["sqlite"])
+_REMEMBER: Final = text_of(REMEMBER["sqlite"])
+_CONFIRM: Final = (named_text(ENTRY_HELD), named_text(OUTGOING_DUE))
+
+
+def rows(settlement: Settlement) -> Rows:
     """The statements of a settlement without notices, alike for all messages, so that many go as one."""
-    settled = {"settled": settlement.record.id}
-    written: Rows = (
-        (INSERT_RECORD[dialect], record_row(settlement.record)),
-        (ENTRY_HELD, settled),
-        (OUTGOING_DUE, settled),
-    )
-    return (*written, (REMEMBER[dialect], ledger_row(settlement))) if settlement.key else written
+    written: list[Row] = [(_INSERT_RECORD, record_values(settlement.record))]
+    if settlement.prepared:
+        settled = settlement.record.id
+        written += [(text, {**constants, "settled": settled}) for text, constants in _CONFIRM]
+    if settlement.key:
+        written.append((_REMEMBER, ledger_values(settlement)))
+    return written
 
 
 def job(settlement: Settlement, now: datetime) -> Callable[[Connection], None]:
@@ -34,8 +39,9 @@ def job(settlement: Settlement, now: datetime) -> Callable[[Connection], None]:
 
     def settle(connection: Connection) -> None:
         record_id = settlement.record.id
-        connection.execute(ENTRY_HELD, {"settled": record_id})
-        connection.execute(OUTGOING_DUE, {"settled": record_id})
+        if settlement.prepared:
+            connection.execute(ENTRY_HELD, {"settled": record_id})
+            connection.execute(OUTGOING_DUE, {"settled": record_id})
         if settlement.key:
             connection.execute(REMEMBER[connection.dialect.name], ledger_row(settlement))
         if connection.scalar(select(exists().where(records.c.id == record_id))):

@@ -76,7 +76,7 @@ class TransactionDesk:
             if settlement.notices:
                 await core.writer.submit(settling.job(settlement, core.clock()))
             else:
-                await core.writer.submit_rows(settling.rows(settlement, core.dialect))
+                await core.writer.submit_rows(settling.rows(settlement))
         except StoreError:
             await core.in_thread(core.spill.append, spill_line(settlement))
             return "spilled"

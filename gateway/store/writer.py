@@ -13,12 +13,10 @@ import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
-from sqlalchemy.sql import Executable
 
 from gateway.ports import StoreError
 from gateway.quarantine.entry import MoveRefused, UnknownEntry
@@ -28,10 +26,10 @@ from gateway.store.faults import Health, Mark, fails_group
 
 GROUP_MAX: Final = 256  # jobs in one transaction
 ANSWERS: Final = (StoreError, MoveRefused, UnknownEntry, BlobMissing)  # a job says no: the store is well
-_NAMED: Final = sqlite_dialect(paramstyle="named")
 
 T = TypeVar("T")
-Rows = Sequence[tuple[Executable, Mapping[str, object]]]  # statements that are the same in many jobs
+Row = tuple[str, Sequence[object] | Mapping[str, object]]  # a statement's text and its parameters
+Rows = Sequence[Row]  # statements that are the same in many jobs
 
 
 @dataclass(slots=True, eq=False)
@@ -67,11 +65,11 @@ class Writer:
 
         Raises StoreError, at once or in the future.
         """
-        return self._put(work=work, alone=alone)
+        return self._put(work, (), alone=alone)
 
     def submit_rows(self, rows: Rows) -> asyncio.Future[None]:
         """Execute these statements; those of many jobs are executed as one, which is most of the speed."""
-        return self._put(rows=rows)
+        return self._put(None, rows)
 
     def close(self) -> None:
         """Finish what is queued, then end the thread. Blocks."""
@@ -79,12 +77,12 @@ class Writer:
         self._queue.put(None)
         self._thread.join()
 
-    def _put(self, **what: Any) -> asyncio.Future[Any]:
+    def _put(self, work: Callable[[Connection], Any] | None, rows: Rows, *, alone: bool = False) -> asyncio.Future[Any]:
         if self._stopping:
             raise self._health.note(RuntimeError("the store is closed"))
         self._health.check()
         loop = asyncio.get_running_loop()
-        job = _Job(loop.create_future(), loop, **what)
+        job = _Job(loop.create_future(), loop, work, rows, alone)
         self._queue.put(job)
         return job.future
 
@@ -168,20 +166,12 @@ class Writer:
 
 def _execute(connection: Connection, rows: Rows) -> None:
     """Straight through the driver: SQLAlchemy's own way costs more than SQLite's work on these statements."""
-    many: dict[Executable, list[Mapping[str, object]]] = {}
-    for statement, values in rows:
-        many.setdefault(statement, []).append(values)
+    many: dict[str, list[Sequence[object] | Mapping[str, object]]] = {}
+    for text, values in rows:
+        many.setdefault(text, []).append(values)
     driver: Any = connection.connection.driver_connection
-    for statement, values_of_all in many.items():
-        text, constants = _compiled(statement)
-        driver.executemany(text, [{**constants, **values} for values in values_of_all] if constants else values_of_all)
-
-
-@lru_cache(maxsize=16)
-def _compiled(statement: Executable) -> tuple[str, dict[str, object]]:
-    """The text for SQLite with named parameters, and the values that are part of the statement itself."""
-    compiled: Any = statement.compile(dialect=_NAMED)  # type: ignore[attr-defined]
-    return str(compiled), {name: value for name, value in compiled.params.items() if value is not None}
+    for text, values_of_all in many.items():
+        driver.executemany(text, values_of_all)
 
 
 def _attempt(

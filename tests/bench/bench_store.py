@@ -6,6 +6,7 @@ import asyncio
 import resource
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import uvloop
@@ -20,7 +21,7 @@ def cpu() -> float:
 
 
 async def settle_many(store: SqliteStore, producers: int, each: int) -> None:
-    settlements = [[settlement(record()) for _ in range(each)] for _ in range(producers)]
+    settlements = [[replace(settlement(record()), prepared=False) for _ in range(each)] for _ in range(producers)]
 
     async def produce(own: list) -> None:
         for one in own:
