@@ -68,6 +68,7 @@ class Core:
             return
         self._closed = True
         await asyncio.gather(*self._dropping, return_exceptions=True)
+        self.writer.stop()
         await asyncio.to_thread(self.writer.close)
         self._threads.shutdown(wait=True)
         self._readers.dispose()

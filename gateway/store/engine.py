@@ -31,9 +31,24 @@ def begin(connection: sqlite3.Connection) -> None:
             connection.execute(BEGIN)
             return
         except sqlite3.OperationalError as error:
-            if (error.sqlite_errorcode & 0xFF) != sqlite3.SQLITE_BUSY or time.monotonic() >= end:
+            if not _is_busy(error) or time.monotonic() >= end:
                 raise
         time.sleep(BUSY_LOOK)
+
+
+def begin_at_once(connection: sqlite3.Connection) -> bool:
+    """Take the write lock if nobody has it. Raises OperationalError for other failures."""
+    try:
+        connection.execute(BEGIN)
+    except sqlite3.OperationalError as error:
+        if not _is_busy(error):
+            raise
+        return False
+    return True
+
+
+def _is_busy(error: sqlite3.OperationalError) -> bool:
+    return (error.sqlite_errorcode & 0xFF) == sqlite3.SQLITE_BUSY
 
 
 def create_private(database: Path) -> None:

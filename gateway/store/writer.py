@@ -1,58 +1,49 @@
-"""One thread that writes: jobs that wait together are committed together, with one fsync (group commit).
+"""One connection that writes: jobs that wait together are committed together, with one fsync (group commit).
 
 Each job runs in a savepoint of its own, so that one that fails takes no other with it. A caller hears of its job only
-after the commit.
+after the commit. Jobs run in a thread. What is only rows is committed in the event loop itself, at the end of the turn
+in which it came, while disk and database are quick and nobody else is writing: waking a thread, and being woken by it,
+takes longer than such a commit.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import queue
-import sqlite3
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+import time
+from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine
 
-from gateway.ports import StoreError
-from gateway.quarantine.entry import MoveRefused, UnknownEntry
-from gateway.store.blobs import BlobMissing
-from gateway.store.engine import begin
-from gateway.store.faults import Health, Mark, fails_group
+from gateway.store.committing import ANSWERS, Committer, Job, Row, Rows
+from gateway.store.faults import Health, Mark
+
+__all__ = ["ANSWERS", "Row", "Rows", "Writer"]
 
 GROUP_MAX: Final = 256  # jobs in one transaction
-ANSWERS: Final = (StoreError, MoveRefused, UnknownEntry, BlobMissing)  # a job says no: the store is well
+TURN_MAX: Final = 32  # jobs in one transaction in the event loop
+QUICK: Final = 0.002  # seconds that the event loop may be held up by a commit ...
+SLOW_FOR: Final = 10.0  # ... and seconds for which all commits go to the thread after one took longer
 
 T = TypeVar("T")
-Row = tuple[str, Sequence[object] | Mapping[str, object]]  # a statement's text and its parameters
-Rows = Sequence[Row]  # statements that are the same in many jobs
-
-
-@dataclass(slots=True, eq=False)
-class _Job:
-    future: asyncio.Future[Any]
-    loop: asyncio.AbstractEventLoop
-    work: Callable[[Connection], Any] | None = None
-    rows: Rows = ()
-    alone: bool = False
-    result: Any = None
-    error: BaseException | None = None
 
 
 class Writer:
-    """The only writer of this process. Methods are called in the event loop; statements run in the thread."""
+    """The only writer of this process. Methods are called in the event loop; work is run in the thread."""
 
     def __init__(self, engine: Engine, health: Health, mark: Mark) -> None:
         self._engine = engine
         self._health = health
         self._mark = mark
-        self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._next: _Job | None = None
+        self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._next: Job | None = None
+        self._turn: list[Job] = []  # rows that came in this turn of the event loop
         self._stopping = False
+        self._slow_until = 0.0  # monotonic time
+        self._committer: Committer | None = None
+        self._use = threading.Lock()  # of the committer
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
 
@@ -65,42 +56,80 @@ class Writer:
 
         Raises StoreError, at once or in the future.
         """
-        return self._put(work, (), alone=alone)
+        job = self._job(work, (), alone=alone)
+        self._queue.put(job)
+        return job.future
 
     def submit_rows(self, rows: Rows) -> asyncio.Future[None]:
         """Execute these statements; those of many jobs are executed as one, which is most of the speed."""
-        return self._put(None, rows)
+        job = self._job(None, rows)
+        turn = self._turn
+        if turn and turn[0].loop is not job.loop:
+            self._queue.put(job)
+            return job.future
+        turn.append(job)
+        if len(turn) == 1:
+            job.loop.call_soon(self.end_turn)
+        return job.future
+
+    def end_turn(self) -> None:
+        """Commit the rows that came in this turn of the event loop, or leave them to the thread."""
+        group, self._turn = self._turn, []
+        if not group:
+            return
+        if self._commits_here(group):
+            _wake(group)
+        else:
+            for job in group:
+                self._queue.put(job)
+
+    def stop(self) -> None:
+        """Take no more jobs; what has come is committed."""
+        self._stopping = True
+        self.end_turn()
 
     def close(self) -> None:
-        """Finish what is queued, then end the thread. Blocks."""
+        """After stop(): finish what is queued, then end the thread. Blocks."""
         self._stopping = True
         self._queue.put(None)
         self._thread.join()
 
-    def _put(self, work: Callable[[Connection], Any] | None, rows: Rows, *, alone: bool = False) -> asyncio.Future[Any]:
+    def _job(self, work: Callable[[Connection], Any] | None, rows: Rows, *, alone: bool = False) -> Job:
         if self._stopping:
             raise self._health.note(RuntimeError("the store is closed"))
         self._health.check()
         loop = asyncio.get_running_loop()
-        job = _Job(loop.create_future(), loop, work, rows, alone)
-        self._queue.put(job)
-        return job.future
+        return Job(loop.create_future(), loop, work, rows, alone)
+
+    def _commits_here(self, group: Sequence[Job]) -> bool:
+        """Whether they were committed, or failed. Nobody is waited for: neither the thread nor another process."""
+        begun = time.monotonic()
+        if begun < self._slow_until or len(group) > TURN_MAX or not self._use.acquire(blocking=False):
+            return False
+        try:
+            if self._committer is None or not self._queue.empty():
+                return False
+            done = self._committer.commit_at_once(group)
+        finally:
+            self._use.release()
+        ended = time.monotonic()
+        if ended - begun > QUICK:
+            self._slow_until = ended + SLOW_FOR
+        return done
 
     # ---- in the thread ----------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
         with self._engine.connect() as connection:
+            self._committer = committer = Committer(connection, self._health, self._mark)
             while group := self._collect():
-                try:
-                    self._commit(connection, group)
-                except BaseException as error:  # whatever it is, the callers must hear of it, and the thread go on
-                    failure = self._health.note(error)
-                    failure.__cause__ = error
-                    for job in group:
-                        job.error = failure
+                with self._use:
+                    committer.commit(group)
                 _answer(group)
+            with self._use:
+                self._committer = None
 
-    def _collect(self) -> list[_Job]:
+    def _collect(self) -> list[Job]:
         """What waits now, up to GROUP_MAX; empty at the end."""
         first, self._next = self._next or self._queue.get(), None
         if first is None or first.alone:
@@ -120,79 +149,10 @@ class Writer:
             group.append(job)
         return group
 
-    def _commit(self, connection: Connection, group: list[_Job]) -> None:
-        self._health.check()
-        if all(job.rows for job in group) and self._commit_rows(connection, group):
-            return
-        with connection.begin():
-            self._rows_together(connection, [job for job in group if job.rows])
-            for job in group:
-                if job.work is not None:
-                    _attempt(connection, job, job.work, self._health)
-            self._mark("before commit")
-        self._mark("after commit")
 
-    def _commit_rows(self, connection: Connection, group: list[_Job]) -> bool:
-        """A group of nothing but rows, as most are: False, and nothing is written, when one of the rows is refused."""
-        driver: Any = connection.connection.driver_connection
-        begin(driver)
-        try:
-            try:
-                _execute(connection, [row for job in group for row in job.rows])
-            except Exception as error:
-                if fails_group(error):
-                    raise
-                driver.execute("ROLLBACK")
-                return False
-            self._mark("before commit")
-            driver.execute("COMMIT")
-        except BaseException:
-            with contextlib.suppress(sqlite3.Error):  # there may be none left to roll back; the first error counts
-                driver.execute("ROLLBACK")
-            raise
-        self._mark("after commit")
-        return True
-
-    def _rows_together(self, connection: Connection, jobs: list[_Job]) -> None:
-        """All rows of all jobs at once; when any is refused, job by job to find out whose it was."""
-        if not jobs:
-            return
-        together = _Job(jobs[0].future, jobs[0].loop)
-        _attempt(connection, together, partial(_execute, rows=[rows for job in jobs for rows in job.rows]))
-        if together.error is not None:
-            for job in jobs:
-                _attempt(connection, job, partial(_execute, rows=job.rows), self._health)
-
-
-def _execute(connection: Connection, rows: Rows) -> None:
-    """Straight through the driver: SQLAlchemy's own way costs more than SQLite's work on these statements."""
-    many: dict[str, list[Sequence[object] | Mapping[str, object]]] = {}
-    for text, values in rows:
-        many.setdefault(text, []).append(values)
-    driver: Any = connection.connection.driver_connection
-    for text, values_of_all in many.items():
-        driver.executemany(text, values_of_all)
-
-
-def _attempt(
-    connection: Connection, job: _Job, work: Callable[[Connection], Any], health: Health | None = None
-) -> None:
-    try:
-        with connection.begin_nested():
-            job.result = work(connection)
-    except Exception as error:
-        if fails_group(error):
-            raise
-        if health is None or isinstance(error, ANSWERS):
-            job.error = error
-        else:
-            job.error = health.note(error)
-            job.error.__cause__ = error
-
-
-def _answer(group: list[_Job]) -> None:
+def _answer(group: Sequence[Job]) -> None:
     """Wake the callers: one call into each event loop."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
+    by_loop: dict[asyncio.AbstractEventLoop, list[Job]] = {}
     for job in group:
         by_loop.setdefault(job.loop, []).append(job)
     for loop, jobs in by_loop.items():
@@ -202,7 +162,7 @@ def _answer(group: list[_Job]) -> None:
             continue
 
 
-def _wake(jobs: list[_Job]) -> None:
+def _wake(jobs: Sequence[Job]) -> None:
     for job in jobs:
         if job.future.done():  # the caller was cancelled meanwhile; its write stands
             continue
