@@ -11,6 +11,7 @@ from ipaddress import ip_address
 from typing import Final
 
 from gateway.doctor.check import Check
+from gateway.doctor.dial import reached
 from gateway.doctor.finding import Outcome, Text, error, ok, same, skipped, warning
 from gateway.doctor.listening import listening
 from gateway.doctor.talk import Talk, converse
@@ -18,7 +19,6 @@ from gateway.doctor.world import World, in_thread
 from gateway.settings import Address, Settings, parse_listen
 
 FOREIGN: Final = "gateway-doctor@example.com"  # nobody's mailbox (RFC 2606)
-ANY: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where a door that listens everywhere is reached
 _OPEN: Final = '  [smtp]\n  listen = ["0.0.0.0:25", "[::]:25"]'
 NOT_RUNNING: Final = Text("the gateway does not run", "cổng thư chưa chạy")
 
@@ -47,8 +47,8 @@ async def talk_to(world: World, door: Address) -> Talk:
 
     async def talk() -> Talk:
         recipients = (FOREIGN, *(f"postmaster@{domain}" for domain in world.own_domains[:1])) if world.rules else ()
-        reached = Address(ANY.get(door.host, door.host), door.port, door.path)
-        return await converse(reached, "localhost", recipients, proxy=_wants_proxy(world.settings, reached))
+        address = reached(door)
+        return await converse(address, "localhost", recipients, proxy=_wants_proxy(world.settings, address))
 
     return await world.once(("door", door), talk)
 

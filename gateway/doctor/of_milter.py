@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Final
 
 from gateway.doctor.check import Check
+from gateway.doctor.dial import dialled
 from gateway.doctor.files import ENTER, READ, WRITE, mode_text, permits
 from gateway.doctor.finding import Outcome, Text, error, ok, same, skipped, warning
-from gateway.doctor.of_doors import ANY
 from gateway.doctor.service import Service, group_name, groups_of, user_name
 from gateway.doctor.talk import words_of
 from gateway.doctor.world import World, in_thread
@@ -53,18 +53,11 @@ async def negotiate(door: Address) -> str:
     """ "" when the door speaks the milter protocol, else what happened instead."""
     offer = struct.pack("!IcIII", 13, Command.OPTNEG.to_bytes(), VERSION, 0x1FF, 0x1FFFFF)
     try:
-        async with asyncio.timeout(SECONDS):
-            if door.path:
-                reader, writer = await asyncio.open_unix_connection(door.path)
-            else:
-                reader, writer = await asyncio.open_connection(ANY.get(door.host, door.host), door.port)
-            try:
-                writer.write(offer)
-                head = await reader.readexactly(5)
-                writer.write(struct.pack("!Ic", 1, Command.QUIT.to_bytes()))
-                await writer.drain()
-            finally:
-                writer.close()
+        async with asyncio.timeout(SECONDS), dialled(door) as (reader, writer):
+            writer.write(offer)
+            head = await reader.readexactly(5)
+            writer.write(struct.pack("!Ic", 1, Command.QUIT.to_bytes()))
+            await writer.drain()
     except TimeoutError:
         return f"no answer within {SECONDS:.0f} s"
     except EOFError:

@@ -14,8 +14,8 @@ from typing import Final
 
 import gateway
 from gateway.doctor.check import Check
+from gateway.doctor.dial import dialled
 from gateway.doctor.finding import Outcome, Text, error, ok, same, skipped, warning
-from gateway.doctor.of_doors import ANY
 from gateway.doctor.of_host import PROGRAM
 from gateway.doctor.talk import words_of
 from gateway.doctor.world import World, in_thread
@@ -48,17 +48,10 @@ async def page(world: World, path: str) -> Page:
 async def fetch(address: Address, path: str) -> Page:
     """GET over HTTP/1.1, one request to a connection. Raises nothing."""
     try:
-        async with asyncio.timeout(SECONDS):
-            if address.path:
-                reader, writer = await asyncio.open_unix_connection(address.path)
-            else:
-                reader, writer = await asyncio.open_connection(ANY.get(address.host, address.host), address.port)
-            try:
-                writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
-                await writer.drain()
-                octets = await _whole(reader)
-            finally:
-                writer.close()
+        async with asyncio.timeout(SECONDS), dialled(address) as (reader, writer):
+            writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+            await writer.drain()
+            octets = await _whole(reader)
         head, _, body = octets.partition(b"\r\n\r\n")
         return Page(int(head.split(b" ", 2)[1]), body.decode("utf-8", "replace"))
     except TimeoutError:

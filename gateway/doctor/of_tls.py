@@ -89,7 +89,7 @@ def names_of(certificate: x509.Certificate) -> list[str]:
         if names := [str(name) for name in found.get_values_for_type(x509.DNSName)]:
             return names
     except x509.ExtensionNotFound:
-        pass
+        pass  # an old certificate, with the common name only
     return [str(each.value) for each in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
 
 

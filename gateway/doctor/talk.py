@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
+from gateway.doctor.dial import dialled
 from gateway.settings import Address
 
 REPLY: Final = 8.0  # seconds; Postfix's postscreen lets a new client wait six for its greeting
@@ -51,14 +52,10 @@ async def converse(
     """
     heard, failure = _Heard(), ""
     try:
-        async with asyncio.timeout(WHOLE):
-            reader, writer = await _opened(address)
-            try:
-                if proxy:
-                    writer.write(_header(writer))
-                await _speak(reader, writer, heard, name, recipients, "LHLO" if lmtp else "EHLO")
-            finally:
-                writer.close()
+        async with asyncio.timeout(WHOLE), dialled(address) as (reader, writer):
+            if proxy:
+                writer.write(_header(writer))
+            await _speak(reader, writer, heard, name, recipients, "LHLO" if lmtp else "EHLO")
     except TimeoutError:
         failure = "no reply in time"
     except EOFError:
@@ -73,12 +70,6 @@ def words_of(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno and not isinstance(error, socket.gaierror):
         return os.strerror(error.errno)
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
-
-
-async def _opened(address: Address) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    if address.path:
-        return await asyncio.open_unix_connection(address.path)
-    return await asyncio.open_connection(address.host, address.port)
 
 
 async def _speak(
