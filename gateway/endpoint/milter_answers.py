@@ -18,7 +18,7 @@ _NO_FOLD: Final = re.compile(rb"[\r\0]|\n(?![ \t])")
 
 
 def _packet(octet: bytes, payload: bytes = b"") -> bytes:
-    return _NUMBER.pack(len(payload) + 1) + octet + payload
+    return b"%b%b%b" % (_NUMBER.pack(len(payload) + 1), octet, payload)
 
 
 _CONTINUE: Final = _packet(b"c")
@@ -108,7 +108,7 @@ def _field(name: bytes, value: bytes) -> bytes:
     value = value.replace(b"\r\n", b"\n")
     if not _NAME.match(name) or _NO_FOLD.search(value):
         raise ValueError(f"no header field: {name[:100]!r}")
-    return _string(name) + _string(value)
+    return b"%b\0%b\0" % (name, value)
 
 
 def _string(octets: bytes) -> bytes:
