@@ -83,7 +83,6 @@ _LENGTH: Final = Struct("!I")
 _OPTIONS: Final = Struct("!III")  # version, actions, steps
 
 _HEADER: Final = Command.HEADER.value
-_MACRO: Final = Command.MACRO.value
 _BARE: Final = methodcaller("strip", "{}")
 
 
@@ -108,9 +107,8 @@ class Frames:
             if length > _LONGEST[octet] or not length:
                 _refuse(length, octet)
             start = position + 5
-            if tries_runs and (octet == _HEADER or (octet == _MACRO and octets[start : start + 1] == b"L")):
-                run = read_run(octets, position)
-                if run is not None:
+            if octet == _HEADER and tries_runs:
+                if run := read_run(octets, position):
                     packets.append(run)
                     position += len(run.octets)
                     continue

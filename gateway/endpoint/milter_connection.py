@@ -241,7 +241,7 @@ class MilterConnection(asyncio.Protocol):
         settings = self._shared.settings
         if macros.get("auth_authen") and not settings.judge_authenticated:
             return "authenticated"
-        return "internal" if address and within(address, settings.internal) else ""
+        return "internal" if address and settings.internal and within(address, settings.internal) else ""
 
     async def _rcpt(self, event: RcptTo) -> None:
         dialogue = self._dialogue

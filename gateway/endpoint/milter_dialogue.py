@@ -6,12 +6,12 @@ CONNECT and MAIL where the mail server cannot go on without an answer, are *owed
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, NoReturn, TypeAlias
 
 from gateway.endpoint import milter_codec as codec
 from gateway.endpoint.milter_agreement import agree
-from gateway.endpoint.milter_codec import Command, Frames, MacroStage, MilterError, Run
+from gateway.endpoint.milter_codec import Command, Frames, MacroStage, MilterError, Packet, Run
 from gateway.endpoint.milter_events import (
     Aborted,
     Closed,
@@ -108,13 +108,8 @@ class Dialogue:
         An `Aborted` takes away the answer that was owed: look at `owed` before answering.
         """
         events: list[Event] = []
-        emit, take = events.append, self._take
         try:
-            for packet in self._frames.feed(octets):
-                if isinstance(packet, Run):
-                    self._take_run(packet, emit)
-                else:
-                    take(packet[0], packet[1], emit)
+            self._take(self._frames.feed(octets), events.append)
         except MilterError:
             self.stage, self.owed = Stage.CLOSED, None
             raise
@@ -128,20 +123,25 @@ class Dialogue:
         self._outgoing.clear()
         return octets
 
-    def _take(self, command: int, payload: bytes, emit: _Emit) -> None:
-        move = _MOVES[self.stage].get(command)
-        if move is None or (self.owed is not None and command not in ANYTIME):
-            self._refuse(command)
-        if command == _MACRO:
-            self._macros.tell(payload)
-            return
-        self.stage, aborts, handle = move
-        if aborts:
-            emit(_ABORTED)
-        if handle is not None:
-            handle(self, payload, emit)
-        if command not in self._silent:
-            self._settle(command)
+    def _take(self, packets: Iterable[Packet | Run], emit: _Emit) -> None:
+        for packet in packets:
+            if isinstance(packet, Run):
+                self._take_run(packet, emit)
+                continue
+            command, payload = packet
+            move = _MOVES[self.stage].get(command)
+            if move is None or (self.owed is not None and command not in ANYTIME):
+                self._refuse(command)
+            if command == _MACRO:
+                self._macros.tell(payload)
+                continue
+            self.stage, aborts, handle = move
+            if aborts:
+                emit(_ABORTED)
+            if handle is not None:
+                handle(self, payload, emit)
+            if command not in self._silent:
+                self._settle(command)
 
     def _take_run(self, run: Run, emit: _Emit) -> None:
         """Header fields one behind the other: where none is answered, all at once."""
@@ -151,8 +151,7 @@ class Dialogue:
                 self._macros.tell(run.macros)
             self._section.extend(run.fields)
         else:
-            for command, payload in run.packets():
-                self._take(command, payload, emit)
+            self._take(run.packets(), emit)
 
     def _refuse(self, command: int) -> NoReturn:
         name = Command(command).name

@@ -105,14 +105,9 @@ class Letter:
 
     # ---- content ----------------------------------------------------------------------------------------------------
 
-    @property
-    def is_wanted(self) -> bool:
-        """Whether more content would change the verdict."""
-        return self._refusal is None and bool(self._ours)
-
     def content(self, octets: bytes) -> None:
         """A piece of the message, with CRLF line ends."""
-        if not self.is_wanted:
+        if self._refusal is not None or not self._ours:  # no more of it would change the verdict
             return
         shared = self._shared
         self._size += len(octets)

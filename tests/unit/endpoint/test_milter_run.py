@@ -48,7 +48,10 @@ def flat(octets: bytes) -> list[Packet]:
 def test_a_run_is_one(macro: bytes) -> None:
     octets = b"".join(macro + field(b"X-%d" % number, b" a\n b" * number) for number in range(9))
     rest = packet(b"N") + packet(b"B", b"x\0y") + packet(b"E")
-    run, *others = Frames().feed(octets + rest)
+    found = Frames().feed(octets + rest)
+    assert [found.pop(0)] == plain(macro) if macro else True  # the run begins with a field
+    octets = octets[len(macro) :]
+    run, *others = found
     assert isinstance(run, Run)
     assert run.octets == octets
     assert run.macros == macro[5:]
@@ -67,7 +70,9 @@ def test_a_run_is_one(macro: bytes) -> None:
         packet(b"L", b"X") + packet(b"L", b"\0") + field(b"Y", b""),
         packet(b"L", b"X\0 a\0" + field(b"Y", b" b")) + field(b"Z", b" c"),
         field(b"X", b" a") + packet(b"L", b"Y\0 b\0more"),
-        MACRO + field(b"X", b" a") + field(b"Y", b" b"),
+        field(b"X", b" a") + packet(b"D", b"Li\x004c8Z\0x") + field(b"Y", b" b"),
+        field(b"X", b" a") + packet(b"D", b"L{i}\0a\0{j}\0b\0") + field(b"Y", b" b"),
+        field(b"X", b" a") + MACRO + field(b"Y", b" b") + packet(b"D", b"L") + field(b"Z", b" c"),
         MACRO + field(b"X", b" a") + packet(b"D", b"Li\x004c9Z\0") + field(b"Y", b" b"),
         packet(b"D", b"Li\x004c8Z\0x") + field(b"X", b" a"),
         packet(b"D", b"L{i}\0a\0{j}\0b\0") + field(b"X", b" a"),
@@ -138,6 +143,14 @@ def test_fields_where_none_may_come_are_an_error(stage: bytes) -> None:
         dialogue.receive(packet(b"C", b"x\0U") + packet(b"M", b"<>\0"))
     with pytest.raises(MilterError, match="HEADER while"):
         dialogue.receive(octets)
+
+
+def test_a_macro_packet_between_some_fields_is_told_once() -> None:
+    octets = field(b"X", b" a") + MACRO + field(b"Y", b" b") + field(b"Z", b" c") + MACRO + field(b"X", b" d")
+    (run,) = Frames().feed(octets)
+    assert isinstance(run, Run)
+    assert run.macros == MACRO[5:]
+    assert list(run.packets()) == plain(octets)
 
 
 def test_a_long_run_is_cut_and_nothing_of_it_is_lost() -> None:
