@@ -35,7 +35,7 @@ PROGRESS_SECONDS: Final = 5.0  # between two signs of life while a message is ju
 AHEAD_MAX: Final = 16  # events that wait while we are at work; a chunk of the body each, so no more is read meanwhile
 WAITING_MAX: Final = 1000  # events that a mail server may send ahead of our answers, in what was read at once
 
-_NOTED: Final = (Content, Connected, Greeted)  # events that are handled as they come
+_WORK: Final = (MailFrom, RcptTo, EndOfMessage)  # events that may take time
 _ENDS: Final = (Aborted, Closed)
 _CONNECT: Final = Command.CONNECT  # names of their own cost a third of Enum's attributes
 _MAIL: Final = Command.MAIL
@@ -162,20 +162,20 @@ class MilterConnection(asyncio.Protocol):
         events = self._events
         while events and self._task is None:
             event = events[0]
-            if isinstance(event, _NOTED):
+            if isinstance(event, Content):
                 events.popleft()
-                self._note(event)
-            elif isinstance(event, _ENDS) and self._letter is None:
-                events.popleft()
-                self._ended(event)
-            else:
+                if self._letter:
+                    self._letter.content(event.octets)
+            elif isinstance(event, _WORK) or (self._letter and isinstance(event, _ENDS)):
                 self._task = self._shared.loop.create_task(self._work())
                 self._task.add_done_callback(self._worked)
+            else:
+                events.popleft()
+                self._note(event)
 
-    def _note(self, event: Content | Connected | Greeted) -> None:
-        if isinstance(event, Content):
-            if self._letter:
-                self._letter.content(event.octets)
+    def _note(self, event: Connected | Greeted | Aborted | Closed) -> None:
+        if isinstance(event, _ENDS):
+            self._ended(event)
         elif isinstance(event, Greeted):
             self._helo = event.name
         else:
@@ -192,11 +192,13 @@ class MilterConnection(asyncio.Protocol):
                 await self._rcpt(event)
             elif isinstance(event, EndOfMessage):
                 await self._judge()
-            elif isinstance(event, _NOTED):
-                self._note(event)
+            elif isinstance(event, Content):
+                if self._letter:
+                    self._letter.content(event.octets)
             else:
-                await self._let_go()
-                self._ended(event)
+                if isinstance(event, _ENDS):
+                    await self._let_go()
+                self._note(event)
 
     def _worked(self, task: asyncio.Task[None]) -> None:
         self._task = None

@@ -63,6 +63,8 @@ _MACRO: Final = Command.MACRO.value  # names of their own cost a third of Enum's
 _HEADER: Final = Command.HEADER.value
 _BODY: Final = Command.BODY.value
 _IN_HEADER: Final = Stage.HEADER
+_CONTINUE: Final = Response.CONTINUE
+_EDIT: Final = Response.EDIT
 _ABORTED: Final = Aborted()
 _ENDED: Final = EndOfMessage()
 
@@ -218,7 +220,7 @@ class Dialogue:
 
     def proceed(self) -> bytes:
         """CONTINUE; at the end of a message: take it, with the edits so far."""
-        return self._answer(Response.CONTINUE, codec.continue_())
+        return self._answer(_CONTINUE, codec.continue_())
 
     def accept(self) -> bytes:
         """Take the message, at RCPT or MAIL without showing it to us; at CONNECT whatever this client sends."""
@@ -242,7 +244,7 @@ class Dialogue:
 
     def edit(self, *packets: bytes) -> bytes:
         """Edits made with milter_codec, before the answer, which stays owed."""
-        return self._answer(Response.EDIT, b"".join(packets))
+        return self._answer(_EDIT, b"".join(packets))
 
     def _answer(self, response: Response, octets: bytes) -> bytes:
         owed = self.owed

@@ -67,8 +67,8 @@ class Macros:
         """Value by name without braces."""
         if self._values is None:
             found: dict[str, str] = {}
-            for told in (self._client, self._message):
-                for command in sorted(told, key=_ORDER.index) if len(told) > 1 else told:
-                    found.update(told[command][1])
+            told = {**self._client, **self._message}
+            for command in sorted(told, key=_ORDER.index):
+                found |= told[command][1]
             self._values = found
         return self._values

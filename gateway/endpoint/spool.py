@@ -29,20 +29,17 @@ class Spool:
             if self._file is None:
                 size = self._in_memory + len(piece)
                 if size <= IN_MEMORY_MAX:
-                    return self._keep_in_memory(piece, size)
+                    if not self._memory.take(len(piece)):
+                        return False
+                    self._in_memory = size
+                    self._pieces.append(piece)
+                    return True
                 self._file = tempfile.TemporaryFile(dir=self._folder, buffering=0)  # noqa: SIM115 - lives as long as the mail
                 self._write(b"".join(self._pieces))
                 self._forget_memory()
             self._write(piece)
         except OSError:
             return False
-        return True
-
-    def _keep_in_memory(self, piece: bytes, size: int) -> bool:
-        if not self._memory.take(len(piece)):
-            return False
-        self._in_memory = size
-        self._pieces.append(piece)
         return True
 
     def content(self) -> Octets:

@@ -17,5 +17,4 @@ class Counter(prometheus_client.Counter):
 class Histogram(prometheus_client.Histogram):
     def observe(self, amount: float, exemplar: dict[str, str] | None = None) -> None:
         """Note one amount. Exemplars are not kept."""
-        self._sum.inc(amount)
-        self._buckets[bisect_left(self._upper_bounds, amount)].inc(1)
+        self._sum.inc_with(amount, self._buckets[bisect_left(self._upper_bounds, amount)])

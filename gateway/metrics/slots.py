@@ -96,6 +96,12 @@ class _Value:
             self._place[0] += amount
             self._place[1] = 0.0
 
+    def inc_with(self, amount: float, other: _Value) -> None:
+        """Add the amount here and one there: the two numbers of an amount in a histogram."""
+        with _slot.lock:
+            self._place[0] += amount
+            other._place[0] += 1.0
+
     def count(self, amount: float = 1.0) -> None:
         """One more of a counter, which only goes up and has no time."""
         if amount < 0:
