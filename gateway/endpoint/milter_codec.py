@@ -6,6 +6,7 @@ finely the network cut it.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from operator import methodcaller
 from struct import Struct
@@ -186,8 +187,11 @@ def read_connect(payload: bytes) -> Connected:
 
 
 def _address(text: str, family: str) -> str:
-    if family == "L":
-        return text
+    return text if family == "L" else _ip_address(text, family)
+
+
+@lru_cache(maxsize=1024)  # the same clients come again and again; a text has no more octets than CONNECT may have
+def _ip_address(text: str, family: str) -> str:
     if text[:5].lower() == "ipv6:":  # Sendmail writes it, Postfix does not
         text = text[5:]
     try:

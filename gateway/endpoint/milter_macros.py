@@ -21,6 +21,8 @@ class Macros:
         self._client: dict[int, _Told] = {}  # by command
         self._message: dict[int, _Told] = {}
         self._values: Mapping[str, str] | None = None  # None: to be put together
+        self._words = b""  # what was read last, and what it says
+        self._read: Mapping[str, str] = {}
         self._is_over = False  # the message that they belong to
 
     def tell(self, payload: bytes) -> None:
@@ -34,11 +36,12 @@ class Macros:
             if self._is_over:
                 self.forget_message()
             told = self._message
-        if (
-            command not in told or told[command][0] != payload
-        ):  # Postfix says the same before each field, and each chunk
-            told[command] = payload, read_macros(payload)
-            self._values = None
+        if command in told and told[command][0] == payload:  # as Postfix says it before each field, and each chunk
+            return
+        if payload[1:] != self._words:  # it says the same with several commands too
+            self._words, self._read = payload[1:], read_macros(payload)
+        told[command] = payload, self._read
+        self._values = None
 
     def begin_message(self) -> None:
         """MAIL: what is not of the connection or of this command belongs to a message that is no more."""
