@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 
 from gateway.endpoint.milter_codec import Command, MilterError, read_macros
 
-_Told: TypeAlias = tuple[bytes, Mapping[str, str]]  # the payload, and what it says
+_Told: TypeAlias = tuple[bytes, Mapping[str, str]]  # names and values as they came, and as they are read
 
 _CONNECTION: Final = (Command.CONNECT.value, Command.HELO.value)
 _MAIL: Final = Command.MAIL.value
@@ -21,8 +21,7 @@ class Macros:
         self._client: dict[int, _Told] = {}  # by command
         self._message: dict[int, _Told] = {}
         self._values: Mapping[str, str] | None = None  # None: to be put together
-        self._words = b""  # what was read last, and what it says
-        self._read: Mapping[str, str] = {}
+        self._last: _Told = b"", {}  # what was read last
         self._is_over = False  # the message that they belong to
 
     def tell(self, payload: bytes) -> None:
@@ -36,11 +35,12 @@ class Macros:
             if self._is_over:
                 self.forget_message()
             told = self._message
-        if command in told and told[command][0] == payload:  # as Postfix says it before each field, and each chunk
+        words = payload[1:]
+        if command in told and told[command][0] == words:  # as Postfix says it before each field, and each chunk
             return
-        if payload[1:] != self._words:  # it says the same with several commands too
-            self._words, self._read = payload[1:], read_macros(payload)
-        told[command] = payload, self._read
+        if words != self._last[0]:  # it says the same with several commands too
+            self._last = words, read_macros(payload)
+        told[command] = self._last
         self._values = None
 
     def begin_message(self) -> None:
