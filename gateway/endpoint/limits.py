@@ -108,7 +108,11 @@ class FreeSpace:
 
 def has_room(memory: MemoryBudget, disk: FreeSpace, now: float) -> bool:
     """Whether one more message may begin (F-22, F-32); each that is put off for it is counted, by what is short."""
-    short = "memory" if not memory.has_room else "" if disk.is_enough(now) else "disk"
-    if short:
-        metrics.child(metrics.no_room, short).inc()
-    return not short
+    if not memory.has_room:
+        short = "memory"
+    elif disk.is_enough(now):
+        return True
+    else:
+        short = "disk"
+    metrics.child(metrics.no_room, short).inc()
+    return False

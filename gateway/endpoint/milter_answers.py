@@ -18,42 +18,51 @@ _NO_FOLD: Final = re.compile(rb"[\r\0]|\n(?![ \t])")
 
 
 def _packet(octet: bytes, payload: bytes = b"") -> bytes:
-    return _NUMBER.pack(len(payload) + 1) + octet + payload
+    return b"%b%b%b" % (_NUMBER.pack(len(payload) + 1), octet, payload)
+
+
+_CONTINUE: Final = _packet(b"c")
+_ACCEPT: Final = _packet(b"a")
+_DISCARD: Final = _packet(b"d")
+_REJECT: Final = _packet(b"r")
+_TEMPFAIL: Final = _packet(b"t")
+_SKIP: Final = _packet(b"s")
+_PROGRESS: Final = _packet(b"p")
 
 
 def continue_() -> bytes:
     """Go on."""
-    return _packet(b"c")
+    return _CONTINUE
 
 
 def accept() -> bytes:
     """Take this message, and ask us nothing more about it."""
-    return _packet(b"a")
+    return _ACCEPT
 
 
 def discard() -> bytes:
     """Say 250 to the client and pass nothing on."""
-    return _packet(b"d")
+    return _DISCARD
 
 
 def reject() -> bytes:
     """Refuse with the mail server's own 5yz."""
-    return _packet(b"r")
+    return _REJECT
 
 
 def tempfail() -> bytes:
     """Refuse with the mail server's own 4yz."""
-    return _packet(b"t")
+    return _TEMPFAIL
 
 
 def skip() -> bytes:
     """Send no more of the body."""
-    return _packet(b"s")
+    return _SKIP
 
 
 def progress() -> bytes:
     """We are still at it: the mail server's patience starts anew."""
-    return _packet(b"p")
+    return _PROGRESS
 
 
 def replycode(reply: Reply) -> bytes:
@@ -99,7 +108,7 @@ def _field(name: bytes, value: bytes) -> bytes:
     value = value.replace(b"\r\n", b"\n")
     if not _NAME.match(name) or _NO_FOLD.search(value):
         raise ValueError(f"no header field: {name[:100]!r}")
-    return _string(name) + _string(value)
+    return b"%b\0%b\0" % (name, value)
 
 
 def _string(octets: bytes) -> bytes:

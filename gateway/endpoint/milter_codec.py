@@ -6,10 +6,11 @@ finely the network cut it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
+from operator import methodcaller
 from struct import Struct
-from typing import Final, TypeAlias
+from typing import Final, NoReturn, TypeAlias
 
 from gateway.endpoint.milter_answers import (
     accept,
@@ -28,6 +29,7 @@ from gateway.endpoint.milter_answers import (
 )
 from gateway.endpoint.milter_events import Connected
 from gateway.endpoint.milter_protocol import CHUNK_SIZE, VERSION, Action, Command, MacroStage, MilterError, Step
+from gateway.endpoint.milter_run import Run, read_run
 
 __all__ = [
     "CHUNK_SIZE",
@@ -38,6 +40,7 @@ __all__ = [
     "MacroStage",
     "MilterError",
     "Packet",
+    "Run",
     "Step",
     "accept",
     "add_recipient",
@@ -60,26 +63,28 @@ __all__ = [
     "tempfail",
 ]
 
-Packet: TypeAlias = tuple[Command, bytes]  # a command and its payload
+Packet: TypeAlias = tuple[int, bytes]  # a command and its payload
 
 _SMALL: Final = 4096  # octets of payloads that hold names, numbers or nothing
 _TEXT: Final = 64 * 1024  # of those that hold lines of a client, which Postfix limits to 2048
-_HEADER: Final = 1024 * 1024  # of one header field: Postfix's header_size_limit is 102400, and may be raised
+_FIELD: Final = 1024 * 1024  # of one header field: Postfix's header_size_limit is 102400, and may be raised
 _BODY: Final = CHUNK_SIZE + 1
 
-_CAPS: Final[Mapping[int, tuple[Command, int]]] = {
-    **{command.value: (command, _SMALL) for command in Command},
-    **{
-        command.value: (command, _TEXT)
-        for command in (Command.MACRO, Command.HELO, Command.MAIL, Command.RCPT, Command.UNKNOWN)
-    },
-    Command.HEADER.value: (Command.HEADER, _HEADER),
-    Command.BODY.value: (Command.BODY, _BODY),
-    Command.BODYEOB.value: (Command.BODYEOB, _BODY),
+_CAPS: Final[dict[int, int]] = {
+    **dict.fromkeys(Command, _SMALL),
+    **dict.fromkeys((Command.MACRO, Command.HELO, Command.MAIL, Command.RCPT, Command.UNKNOWN), _TEXT),
+    Command.HEADER: _FIELD,
+    Command.BODY: _BODY,
+    Command.BODYEOB: _BODY,
 }
+_LONGEST: Final = [1 + _CAPS.get(octet, -1) for octet in range(256)]  # length that a packet may have; 0: no command
 _HEAD: Final = Struct("!IB")  # length of all that follows it, command
+_unpack_head: Final = _HEAD.unpack_from
 _LENGTH: Final = Struct("!I")
 _OPTIONS: Final = Struct("!III")  # version, actions, steps
+
+_HEADER: Final = Command.HEADER.value
+_BARE: Final = methodcaller("strip", "{}")
 
 
 class Frames:
@@ -87,62 +92,75 @@ class Frames:
 
     def __init__(self) -> None:
         self._head = b""  # of a packet that has begun
-        self._command: Command | None = None  # whose payload is not complete
+        self._command = 0  # whose payload is not complete; 0: none
         self._payload = bytearray()
         self._missing = 0  # octets of it that are still to come
 
-    def feed(self, octets: bytes) -> list[Packet]:
+    def feed(self, octets: bytes) -> list[Packet | Run]:
         """The packets that these octets complete. Raises MilterError for what cannot be a packet."""
-        packets: list[Packet] = []
+        packets: list[Packet | Run] = []
         position = self._resume(octets, packets) if self._head or self._command else 0
         size = len(octets)
-        while size - position >= _HEAD.size:
-            length, octet = _HEAD.unpack_from(octets, position)
-            command = _check(length, octet)
-            start, position = position + _HEAD.size, position + _LENGTH.size + length
+        last = size - 5  # where a head may begin
+        tries_runs = True  # until one is not plain: octets are not looked at again and again
+        while position <= last:
+            length, octet = _unpack_head(octets, position)
+            if length > _LONGEST[octet] or not length:
+                _refuse(length, octet)
+            start = position + 5
+            if octet == _HEADER and tries_runs:
+                if run := read_run(octets, position):
+                    packets.append(run)
+                    position += len(run.octets)
+                    continue
+                tries_runs = False
+            position += 4 + length
             if position > size:
-                self._command, self._missing = command, position - size
+                self._command, self._missing = octet, position - size
                 self._payload += memoryview(octets)[start:]
                 return packets
-            packets.append((command, octets[start:position]))
-        self._head += octets[position:]
-        if len(self._head) == _LENGTH.size:
-            _check_length(_LENGTH.unpack(self._head)[0])
+            packets.append((octet, octets[start:position]))
+        if position < size:
+            self._keep_head(octets[position:])
         return packets
 
-    def _resume(self, octets: bytes, packets: list[Packet]) -> int:
+    def _keep_head(self, octets: bytes) -> None:
+        self._head += octets
+        if len(self._head) == _LENGTH.size:
+            _check_length(_LENGTH.unpack(self._head)[0])
+
+    def _resume(self, octets: bytes, packets: list[Packet | Run]) -> int:
         """Go on with the packet that has begun; how many of the octets belong to it."""
         position = 0
-        if self._command is None:
+        if not self._command:
             position = _HEAD.size - len(self._head)
             if len(octets) < position:
                 return 0  # the caller keeps what there is
             length, octet = _HEAD.unpack(self._head + octets[:position])
-            self._command, self._missing, self._head = _check(length, octet), length - 1, b""
+            if not 0 < length <= _LONGEST[octet]:
+                _refuse(length, octet)
+            self._command, self._missing, self._head = octet, length - 1, b""
         taken = memoryview(octets)[position : position + self._missing]
         self._payload += taken
         self._missing -= len(taken)
         if not self._missing:
             packets.append((self._command, bytes(self._payload)))
-            self._command = None
+            self._command = 0
             self._payload.clear()
         return position + len(taken)
 
 
 def _check_length(length: int) -> None:
-    if not 1 <= length <= _HEADER + 1:
+    if not 1 <= length <= _FIELD + 1:
         raise MilterError(f"a packet of {length} octets")
 
 
-def _check(length: int, octet: int) -> Command:
-    """The command, when a packet of it may be that long."""
-    command, cap = _CAPS.get(octet, (None, 0))
-    if command is None:
+def _refuse(length: int, octet: int) -> NoReturn:
+    """No packet begins like this."""
+    if not _LONGEST[octet]:
         _check_length(length)
         raise MilterError(f"no command has the octet 0x{octet:02x}")
-    if not 1 <= length <= cap + 1:
-        raise MilterError(f"a packet of {length} octets for {command.name}")
-    return command
+    raise MilterError(f"a packet of {length} octets for {Command(octet).name}")
 
 
 # ---- payloads; all readers raise MilterError ------------------------------------------------------------------------
@@ -169,8 +187,11 @@ def read_connect(payload: bytes) -> Connected:
 
 
 def _address(text: str, family: str) -> str:
-    if family == "L":
-        return text
+    return text if family == "L" else _ip_address(text, family)
+
+
+@lru_cache(maxsize=1024)  # the same clients come again and again; a text has no more octets than CONNECT may have
+def _ip_address(text: str, family: str) -> str:
     if text[:5].lower() == "ipv6:":  # Sendmail writes it, Postfix does not
         text = text[5:]
     try:
@@ -203,7 +224,7 @@ def read_macros(payload: bytes) -> dict[str, str]:
     if payload[1:] and (payload[-1] != 0 or payload.count(0, 1) % 2):
         raise MilterError("MACRO is not pairs of strings")
     words = payload[1:-1].decode("utf-8", "surrogateescape").split("\0")
-    return {name.strip("{}"): value for name, value in zip(words[::2], words[1::2], strict=False)}
+    return dict(zip(map(_BARE, words[::2]), words[1::2], strict=False))
 
 
 def _text(payload: bytes, command: Command) -> bytes:

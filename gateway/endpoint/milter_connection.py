@@ -35,6 +35,13 @@ PROGRESS_SECONDS: Final = 5.0  # between two signs of life while a message is ju
 AHEAD_MAX: Final = 16  # events that wait while we are at work; a chunk of the body each, so no more is read meanwhile
 WAITING_MAX: Final = 1000  # events that a mail server may send ahead of our answers, in what was read at once
 
+_WORK: Final = (MailFrom, RcptTo, EndOfMessage)  # events that may take time
+_ENDS: Final = (Aborted, Closed)
+_CONNECT: Final = Command.CONNECT  # names of their own cost a third of Enum's attributes
+_MAIL: Final = Command.MAIL
+_RCPT: Final = Command.RCPT
+_BODYEOB: Final = Command.BODYEOB
+
 
 class MilterConnection(asyncio.Protocol):
     """Events that only collect are handled as they come; one task at a time handles those that take time."""
@@ -52,6 +59,7 @@ class MilterConnection(asyncio.Protocol):
         self._letter: Letter | None = None
         self._sign: asyncio.TimerHandle | None = None  # of life, while a message is judged
         self._is_lost = False
+        self._is_paused = False  # nothing more is read for now
 
     # ---- asyncio.Protocol -------------------------------------------------------------------------------------------
 
@@ -75,12 +83,16 @@ class MilterConnection(asyncio.Protocol):
             return self._part(str(error))
         if out := self._dialogue.outgoing():
             self._write(out)
-        self._events.extend(events)
-        if len(self._events) > WAITING_MAX:
-            return self._part("does not wait for answers")
-        self._pump()
-        if len(self._events) > AHEAD_MAX and self._transport and not self._transport.is_closing():
-            self._transport.pause_reading()
+        if events:
+            waiting = self._events
+            waiting.extend(events)
+            if len(waiting) > WAITING_MAX:
+                return self._part("does not wait for answers")
+            if self._task is None:
+                self._pump()
+            if len(waiting) > AHEAD_MAX and self._transport and not self._transport.is_closing():
+                self._transport.pause_reading()
+                self._is_paused = True
         return None
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -132,7 +144,7 @@ class MilterConnection(asyncio.Protocol):
 
     def _is_awaited(self) -> bool:
         """Whether what we are at is still wanted: an ABORT, or the end of the connection, may wait its turn."""
-        return not any(isinstance(event, Aborted | Closed) for event in self._events)
+        return not self._events or not any(isinstance(event, _ENDS) for event in self._events)
 
     def _answer(self, command: Command, answer: Callable[[], bytes]) -> None:
         """Answer the command, if its answer is still owed."""
@@ -147,43 +159,46 @@ class MilterConnection(asyncio.Protocol):
 
     def _pump(self) -> None:
         """Handle what has come; in a task from the first event on that may have to wait."""
-        while self._events and self._task is None:
-            event = self._events[0]
-            if isinstance(event, Content | Connected | Greeted):
-                self._events.popleft()
-                self._note(event)
-            elif isinstance(event, Aborted | Closed) and self._letter is None:
-                self._events.popleft()
-                self._ended(event)
-            else:
+        events = self._events
+        while events and self._task is None:
+            event = events[0]
+            if isinstance(event, Content):
+                events.popleft()
+                if self._letter:
+                    self._letter.content(event.octets)
+            elif isinstance(event, _WORK) or (self._letter and isinstance(event, _ENDS)):
                 self._task = self._shared.loop.create_task(self._work())
                 self._task.add_done_callback(self._worked)
+            else:
+                events.popleft()
+                self._note(event)
 
-    def _note(self, event: Content | Connected | Greeted) -> None:
-        if isinstance(event, Content):
-            if self._letter:
-                self._letter.content(event.octets)
+    def _note(self, event: Connected | Greeted | Aborted | Closed) -> None:
+        if isinstance(event, _ENDS):
+            self._ended(event)
         elif isinstance(event, Greeted):
             self._helo = event.name
         else:
             self._connected, self._helo = event, ""
             metrics.child(metrics.milter_connections, "accepted").inc()
-            self._answer(Command.CONNECT, self._dialogue.proceed)
+            self._answer(_CONNECT, self._dialogue.proceed)
 
     async def _work(self) -> None:
         while self._events:
             event = self._events.popleft()
-            if isinstance(event, Content | Connected | Greeted):
-                self._note(event)
-            elif isinstance(event, MailFrom):
+            if isinstance(event, MailFrom):
                 await self._mail(event)
             elif isinstance(event, RcptTo):
                 await self._rcpt(event)
             elif isinstance(event, EndOfMessage):
                 await self._judge()
-            elif isinstance(event, Aborted | Closed):
-                await self._let_go()
-                self._ended(event)
+            elif isinstance(event, Content):
+                if self._letter:
+                    self._letter.content(event.octets)
+            else:
+                if isinstance(event, _ENDS):
+                    await self._let_go()
+                self._note(event)
 
     def _worked(self, task: asyncio.Task[None]) -> None:
         self._task = None
@@ -191,9 +206,11 @@ class MilterConnection(asyncio.Protocol):
             report_fault(error, secrets.token_hex(6), "milter")
             if self._transport:
                 self._transport.abort()
-        if self._transport and not self._transport.is_closing():
+        if self._is_paused and self._transport and not self._transport.is_closing():
             self._transport.resume_reading()
-        self._pump()
+            self._is_paused = False
+        if self._events:
+            self._pump()
 
     def _forget(self) -> None:
         if self in self._shared.connections:
@@ -204,19 +221,20 @@ class MilterConnection(asyncio.Protocol):
 
     async def _mail(self, event: MailFrom) -> None:
         dialogue, macros = self._dialogue, self._dialogue.macros
-        await self._let_go()
+        if self._letter:
+            await self._let_go()
         address = address_of(self._connected, macros)
         unseen = self._why_unseen(address, macros)
         if unseen:
             metrics.child(metrics.milter_unseen, unseen).inc()
-            return self._answer(Command.MAIL, dialogue.accept)
+            return self._answer(_MAIL, dialogue.accept)
         if address is None:  # every recipient will be deferred, so there is no end of message to tell it at
             self._shared.tell_missing(["client_addr"])
-        utf8 = any(argument.upper() == b"SMTPUTF8" for argument in event.arguments)
+        utf8 = b"SMTPUTF8" in map(bytes.upper, event.arguments)
         client = client_of(address, self._connected, self._helo, macros, utf8=utf8) if address else None
         self._letter = Letter(self._shared, client, self._is_awaited)
         refusal = await self._letter.mail(event.path, event.arguments)
-        self._answer(Command.MAIL, partial(dialogue.refuse, refusal) if refusal else dialogue.proceed)
+        self._answer(_MAIL, partial(dialogue.refuse, refusal) if refusal else dialogue.proceed)
         if dialogue.stage not in OPEN:  # it heard the refusal, and says no more of this message
             await self._let_go()
         return None
@@ -225,19 +243,19 @@ class MilterConnection(asyncio.Protocol):
         settings = self._shared.settings
         if macros.get("auth_authen") and not settings.judge_authenticated:
             return "authenticated"
-        return "internal" if address and within(address, settings.internal) else ""
+        return "internal" if address and settings.internal and within(address, settings.internal) else ""
 
     async def _rcpt(self, event: RcptTo) -> None:
         dialogue = self._dialogue
         if self._letter is None:
-            return self._answer(Command.RCPT, dialogue.accept)
+            return self._answer(_RCPT, dialogue.accept)
         refusal = await self._letter.rcpt(event.path, event.arguments)
-        return self._answer(Command.RCPT, partial(dialogue.refuse, refusal) if refusal else dialogue.proceed)
+        return self._answer(_RCPT, partial(dialogue.refuse, refusal) if refusal else dialogue.proceed)
 
     async def _judge(self) -> None:
         letter, dialogue, shared = self._letter, self._dialogue, self._shared
         if letter is None:
-            return self._answer(Command.BODYEOB, dialogue.accept)
+            return self._answer(_BODYEOB, dialogue.accept)
         shared.tell_missing(missing(dialogue.macros))
         if dialogue.overflow:
             letter.malformed()
@@ -248,10 +266,10 @@ class MilterConnection(asyncio.Protocol):
             if self._sign:
                 self._sign.cancel()
             self._letter = None
-        return self._answer(Command.BODYEOB, partial(_told, dialogue, verdict))
+        return self._answer(_BODYEOB, partial(_told, dialogue, verdict))
 
     def _progress(self) -> None:
-        self._answer(Command.BODYEOB, self._dialogue.progress)
+        self._answer(_BODYEOB, self._dialogue.progress)
         self._progress_later()
 
     def _progress_later(self) -> None:

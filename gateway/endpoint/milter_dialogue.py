@@ -6,13 +6,12 @@ CONNECT and MAIL where the mail server cannot go on without an answer, are *owed
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import Final, TypeAlias
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, NoReturn, TypeAlias
 
 from gateway.endpoint import milter_codec as codec
-from gateway.endpoint.milter_codec import Action, Command, Frames, MacroStage, MilterError, Step
+from gateway.endpoint.milter_agreement import agree
+from gateway.endpoint.milter_codec import Command, Frames, MacroStage, MilterError, Packet, Run
 from gateway.endpoint.milter_events import (
     Aborted,
     Closed,
@@ -27,15 +26,11 @@ from gateway.endpoint.milter_events import (
 from gateway.endpoint.milter_macros import Macros
 from gateway.endpoint.milter_section import Section
 from gateway.endpoint.milter_tables import (
-    ACTIONS_NEEDED,
     ANYTIME,
     FINISHED,
     MAY_ANSWER,
     NEXT,
-    NO_REPLY,
     OPEN,
-    STEPS_NEEDED,
-    STEPS_WANTED,
     Response,
     Stage,
 )
@@ -58,12 +53,26 @@ __all__ = [
     "Stage",
 ]
 
-_OWED: Final = frozenset({Command.CONNECT, Command.MAIL, Command.RCPT, Command.BODYEOB})
+_OWED: Final[Mapping[int, Command]] = {
+    command.value: command for command in (Command.CONNECT, Command.MAIL, Command.RCPT, Command.BODYEOB)
+}
+_FIELDS_MAY_COME: Final = frozenset({Stage.ENVELOPE, Stage.HEADER})
+_NOT_FINAL: Final = frozenset({Response.PROGRESS, Response.EDIT})
 
-_MACRO: Final = Command.MACRO  # a name of its own costs a third of Enum's attribute, and most packets look at these
-_MAIL: Final = Command.MAIL
+_MACRO: Final = Command.MACRO.value  # names of their own cost a third of Enum's attributes
+_HEADER: Final = Command.HEADER.value
+_BODY: Final = Command.BODY.value
+_IN_HEADER: Final = Stage.HEADER
+_CONTINUE: Final = Response.CONTINUE
+_EDIT: Final = Response.EDIT
+_ABORTED: Final = Aborted()
+_ENDED: Final = EndOfMessage()
 
 _Emit: TypeAlias = Callable[[Event], None]
+_Handler: TypeAlias = Callable[["Dialogue", bytes, _Emit], None]
+_Move: TypeAlias = tuple[
+    Stage, bool, _Handler | None
+]  # the stage after, whether it aborts a message, what else happens
 
 
 class Dialogue:
@@ -81,7 +90,7 @@ class Dialogue:
         self._macros = Macros()
         self._section = Section()
         self._skips = False  # SKIP was negotiated
-        self._silent: frozenset[Command] = frozenset({Command.OPTNEG})  # commands that get no answer here
+        self._silent: frozenset[int] = frozenset({Command.OPTNEG})  # commands that get no answer here
         self._outgoing = bytearray()
 
     @property
@@ -102,8 +111,7 @@ class Dialogue:
         """
         events: list[Event] = []
         try:
-            for command, payload in self._frames.feed(octets):
-                self._take(command, payload, events.append)
+            self._take(self._frames.feed(octets), events.append)
         except MilterError:
             self.stage, self.owed = Stage.CLOSED, None
             raise
@@ -111,43 +119,61 @@ class Dialogue:
 
     def outgoing(self) -> bytes:
         """Octets to be written now, before any answer."""
+        if not self._outgoing:
+            return b""
         octets = bytes(self._outgoing)
         self._outgoing.clear()
         return octets
 
-    def _take(self, command: Command, payload: bytes, emit: _Emit) -> None:
-        before = self.stage
-        after = NEXT.get((before, command))
-        if after is None:
-            raise MilterError(f"{command.name} while {before.value}")
-        if self.owed is not None and command not in ANYTIME:
-            raise MilterError(f"{command.name} before the answer to {self.owed.name}")
-        if command is _MACRO:
-            self._macros.tell(payload)
-            return
-        if after is not before or command is _MAIL:
-            if before in OPEN and (after not in OPEN or command is _MAIL):
-                emit(Aborted())
-            self.stage = after
-        handle = _HANDLERS.get(command)
-        if handle is not None:
-            handle(self, payload, emit)
-        if command not in self._silent:
-            self._settle(command)
+    def _take(self, packets: Iterable[Packet | Run], emit: _Emit) -> None:
+        for packet in packets:
+            if isinstance(packet, Run):
+                self._take_run(packet, emit)
+                continue
+            command, payload = packet
+            move = _MOVES[self.stage].get(command)
+            if move is None or (self.owed is not None and command not in ANYTIME):
+                self._refuse(command)
+            if command == _MACRO:
+                self._macros.tell(payload)
+                continue
+            self.stage, aborts, handle = move
+            if aborts:
+                emit(_ABORTED)
+            if handle is not None:
+                handle(self, payload, emit)
+            if command not in self._silent:
+                self._settle(command)
 
-    def _settle(self, command: Command) -> None:
+    def _take_run(self, run: Run, emit: _Emit) -> None:
+        """Header fields one behind the other: where none is answered, all at once."""
+        if self.owed is None and self.stage in _FIELDS_MAY_COME and _HEADER in self._silent:
+            self.stage = _IN_HEADER
+            if run.macros:
+                self._macros.tell(run.macros)
+            self._section.extend(run.fields)
+        else:
+            self._take(run.packets(), emit)
+
+    def _refuse(self, command: int) -> NoReturn:
+        name = Command(command).name
+        if command not in _MOVES[self.stage]:
+            raise MilterError(f"{name} while {self.stage.value}")
+        raise MilterError(f"{name} before the answer to {self.owed.name if self.owed else 'nothing'}")
+
+    def _settle(self, command: int) -> None:
         """Owe the answer to this command, or give the only one there is."""
-        if command in ANYTIME:
+        if command in _OWED:
+            self.owed = _OWED[command]
+        elif command in ANYTIME:
             self.owed = None
-        elif command in _OWED:
-            self.owed = command
-        elif command is Command.BODY and self.overflow and self._skips:
+        elif command == _BODY and self.overflow and self._skips:
             self._outgoing += codec.skip()
         else:
             self._outgoing += codec.continue_()
 
     def _optneg(self, payload: bytes, emit: _Emit) -> None:
-        agreed = _agree(payload, tuple(self._wanted.items()))
+        agreed = agree(payload, tuple(self._wanted.items()))
         self._skips, self._silent = agreed.skips, agreed.silent | self._silent
         self._outgoing += agreed.reply
 
@@ -177,8 +203,9 @@ class Dialogue:
             emit(Content(payload))
 
     def _bodyeob(self, payload: bytes, emit: _Emit) -> None:
-        self._body(payload, emit)
-        emit(EndOfMessage())
+        if payload:
+            emit(Content(payload))
+        emit(_ENDED)
 
     def _abort(self, payload: bytes, emit: _Emit) -> None:
         self._macros.forget_message()
@@ -193,7 +220,7 @@ class Dialogue:
 
     def proceed(self) -> bytes:
         """CONTINUE; at the end of a message: take it, with the edits so far."""
-        return self._answer(Response.CONTINUE, codec.continue_())
+        return self._answer(_CONTINUE, codec.continue_())
 
     def accept(self) -> bytes:
         """Take the message, at RCPT or MAIL without showing it to us; at CONNECT whatever this client sends."""
@@ -217,13 +244,13 @@ class Dialogue:
 
     def edit(self, *packets: bytes) -> bytes:
         """Edits made with milter_codec, before the answer, which stays owed."""
-        return self._answer(Response.EDIT, b"".join(packets))
+        return self._answer(_EDIT, b"".join(packets))
 
     def _answer(self, response: Response, octets: bytes) -> bytes:
         owed = self.owed
         if owed is None or response not in MAY_ANSWER[owed]:
             raise RuntimeError(f"{response.value} to {owed.name if owed else 'nothing'}")
-        if response in (Response.PROGRESS, Response.EDIT):
+        if response in _NOT_FINAL:
             return octets
         self.owed = None
         if (owed, response) in FINISHED:
@@ -232,32 +259,7 @@ class Dialogue:
         return octets
 
 
-@dataclass(frozen=True, slots=True)
-class _Agreement:
-    skips: bool
-    silent: frozenset[Command]
-    reply: bytes
-
-
-@lru_cache(maxsize=16)  # a mail server offers the same on every connection
-def _agree(payload: bytes, wanted: tuple[tuple[MacroStage, str], ...]) -> _Agreement:
-    """What we take of an offer. Raises MilterError naming what it lacks."""
-    version, actions, steps = codec.read_negotiation(payload)
-    if version < codec.VERSION:
-        need = f"{codec.VERSION} is needed: set milter_protocol = {codec.VERSION}"
-        raise MilterError(f"this mail server offers milter version {version}; {need}")
-    lacking = [str(flag.name) for flag in ACTIONS_NEEDED if flag not in actions]
-    lacking += [str(flag.name) for flag in STEPS_NEEDED if flag not in steps]
-    if lacking:
-        raise MilterError(f"this mail server does not offer {', '.join(lacking)}")
-    taken = steps & STEPS_WANTED
-    asks = actions & Action.SETSYMLIST
-    reply = codec.negotiate(codec.VERSION, ACTIONS_NEEDED | asks, taken, dict(wanted) if asks else {})
-    silent = frozenset(command for command, step in NO_REPLY.items() if step in taken)
-    return _Agreement(Step.SKIP in taken, silent, reply)
-
-
-_HANDLERS: Final[Mapping[Command, Callable[[Dialogue, bytes, _Emit], None]]] = {
+_HANDLERS: Final[Mapping[Command, _Handler]] = {
     Command.OPTNEG: Dialogue._optneg,
     Command.CONNECT: Dialogue._connect,
     Command.HELO: Dialogue._helo,
@@ -271,3 +273,15 @@ _HANDLERS: Final[Mapping[Command, Callable[[Dialogue, bytes, _Emit], None]]] = {
     Command.QUIT: Dialogue._quit,
     Command.QUIT_NC: Dialogue._quit_nc,
 }
+
+
+def _move(before: Stage, command: Command, after: Stage) -> _Move:
+    aborts = before in OPEN and (after not in OPEN or command is Command.MAIL)
+    return after, aborts, _HANDLERS.get(command)
+
+
+_MOVES: Final[Mapping[Stage, Mapping[int, _Move]]] = {
+    stage: {command.value: _move(stage, command, then) for (at, command), then in NEXT.items() if at is stage}
+    for stage in Stage
+}
+"""What each command does at each stage; those that are absent may not come."""

@@ -24,7 +24,7 @@ def header_edits(message: Message, group: Group) -> Iterator[bytes]:
         yield change_header(place, name, b"")
     fields, _ = locate(group.prepend)
     for field in reversed(fields):  # each goes above those that are there
-        yield insert_header(TOP, field.name, field.value.replace(b"\r\n", b"\n"))
+        yield insert_header(TOP, field.name, field.value)
 
 
 def recipient_edits(group: Group | None, ours: Sequence[tuple[Mailbox, bytes]]) -> Iterator[bytes]:
@@ -33,6 +33,8 @@ def recipient_edits(group: Group | None, ours: Sequence[tuple[Mailbox, bytes]]) 
     `ours` are the recipients of our domains with their paths as the mail server gave them: it knows them by no other,
     but that Postfix tells a source route and does not keep it. A name that a mail server does not know it passes over.
     """
+    if group and [path.mailbox for path in group.paths] == [mailbox for mailbox, _ in ours]:
+        return  # nearly every message
     wanted = {path.mailbox.key: path.mailbox for path in group.paths} if group else {}
     for mailbox, path in ours:
         if mailbox.key not in wanted:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from gateway.values import value
 
-@dataclass(frozen=True, slots=True)
+
+@value
 class Connected:
     """An SMTP client is there."""
 
@@ -16,43 +17,43 @@ class Connected:
     family: str  # "4", "6", "L" (local socket) or "U" (unknown)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Greeted:
     """HELO or EHLO. What is no UTF-8 in the name comes as U+FFFD."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class MailFrom:
     path: bytes  # as the client wrote it, mostly in angle brackets; <> for the null reverse-path
     arguments: tuple[bytes, ...]  # ESMTP parameters, each keyword=value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RcptTo:
     path: bytes
     arguments: tuple[bytes, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Content:
     """Octets of the message, in order: first the whole header section with its empty line, then pieces of the body."""
 
     octets: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class EndOfMessage:
     """All of it is here, and our verdict is owed."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Aborted:
     """The message that was open is no more; no answer to it is wanted."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Closed:
     """The mail server has said QUIT."""
 

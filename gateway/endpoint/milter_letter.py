@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from itertools import repeat
 
 from gateway import metrics
 from gateway.endpoint import refusal as say
@@ -21,13 +21,14 @@ from gateway.envelope.reply import ELSEWHERE, MISCONFIGURED, STORAGE_ERROR, Repl
 from gateway.envelope.transaction import Client, ForwardPath
 from gateway.policy.plan import Group
 from gateway.ports import Delivery
+from gateway.values import value
 
 LEFT: Reply = Reply(250, "2.0.0", "Left to the mail server")
 GONE: Reply = Reply(451, "4.4.2", "The mail server has gone, please try again later")
 _BARE_CR = re.compile(rb"\r(?!\n)")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Verdict:
     """What the mail server is told in the end: a refusal, or the edits; `discard` when nobody is left to get it."""
 
@@ -105,14 +106,9 @@ class Letter:
 
     # ---- content ----------------------------------------------------------------------------------------------------
 
-    @property
-    def is_wanted(self) -> bool:
-        """Whether more content would change the verdict."""
-        return self._refusal is None and bool(self._ours)
-
     def content(self, octets: bytes) -> None:
         """A piece of the message, with CRLF line ends."""
-        if not self.is_wanted:
+        if self._refusal is not None or not self._ours:  # no more of it would change the verdict
             return
         shared = self._shared
         self._size += len(octets)
@@ -183,7 +179,7 @@ class Letter:
         if not self._is_awaited():
             return Delivery(GONE)
         self._group = group
-        return Delivery(LEFT, tuple((path, LEFT) for path in group.paths) if group else ())
+        return Delivery(LEFT, tuple(zip(group.paths, repeat(LEFT))) if group else ())
 
     async def abandon(self) -> None:
         """ABORT, or the mail server is gone. Nothing happens where the message has been judged."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, TypeAlias
 
 from gateway.endpoint.milter_codec import Command, MilterError, read_macros
 
+_Told: TypeAlias = tuple[bytes, Mapping[str, str]]  # names and values as they came, and as they are read
+
 _CONNECTION: Final = (Command.CONNECT.value, Command.HELO.value)
+_MAIL: Final = Command.MAIL.value
 _ORDER: Final = bytes((*_CONNECTION, *b"MRTLNBEU"))  # of the commands, a later one over an earlier one
 
 
@@ -15,8 +18,10 @@ class Macros:
     """Macros by the command they came with. Those of a message live until the next one begins."""
 
     def __init__(self) -> None:
-        self._told: dict[int, bytes] = {}  # payload by command: Postfix says the same before each field, and each chunk
-        self._values: Mapping[str, str] | None = None  # None: to be read from the payloads
+        self._client: dict[int, _Told] = {}  # by command
+        self._message: dict[int, _Told] = {}
+        self._values: Mapping[str, str] | None = None  # None: to be put together
+        self._last: _Told = b"", {}  # what was read last
         self._is_over = False  # the message that they belong to
 
     def tell(self, payload: bytes) -> None:
@@ -24,16 +29,26 @@ class Macros:
         if not payload or payload[0] not in _ORDER:
             raise MilterError("MACRO without a command")
         command = payload[0]
-        if self._is_over and command not in _CONNECTION:
-            self.forget_message()
-        if self._told.get(command) != payload:
-            read_macros(payload)
-            self._told[command] = payload
-            self._values = None
+        if command in _CONNECTION:
+            told = self._client
+        else:
+            if self._is_over:
+                self.forget_message()
+            told = self._message
+        words = payload[1:]
+        if command in told and told[command][0] == words:  # as Postfix says it before each field, and each chunk
+            return
+        if words != self._last[0]:  # it says the same with several commands too
+            self._last = words, read_macros(payload)
+        told[command] = self._last
+        self._values = None
 
     def begin_message(self) -> None:
         """MAIL: what is not of the connection or of this command belongs to a message that is no more."""
-        self._keep(_CONNECTION if self._is_over else (*_CONNECTION, Command.MAIL.value))
+        own = None if self._is_over else self._message.get(_MAIL)
+        self.forget_message()
+        if own is not None:
+            self._message[_MAIL] = own
 
     def end_message(self) -> None:
         """The message is over. Its macros can still be read, for the log."""
@@ -41,23 +56,22 @@ class Macros:
 
     def forget_message(self) -> None:
         """ABORT: nothing of the message is left."""
-        self._keep(_CONNECTION)
+        self._message.clear()
+        self._values = None
+        self._is_over = False
 
     def forget_all(self) -> None:
         """Another client comes on the same connection."""
-        self._keep(())
-
-    def _keep(self, commands: Collection[int]) -> None:
-        self._told = {command: payload for command, payload in self._told.items() if command in commands}
-        self._values = None
-        self._is_over = False
+        self._client.clear()
+        self.forget_message()
 
     @property
     def values(self) -> Mapping[str, str]:
         """Value by name without braces."""
         if self._values is None:
             found: dict[str, str] = {}
-            for command in sorted(self._told, key=_ORDER.index):
-                found.update(read_macros(self._told[command]))
+            told = {**self._client, **self._message}
+            for command in sorted(told, key=_ORDER.index):
+                found |= told[command][1]
             self._values = found
         return self._values

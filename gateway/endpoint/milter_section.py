@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from operator import itemgetter
 from typing import Final
 
@@ -23,11 +24,14 @@ class Section:
 
     def add(self, name: bytes, value: bytes) -> None:
         """One field; the value with its leading space and its folds, which end with LF (Postfix) or CRLF."""
+        self.extend((b"%b:%b\r\n" % (name, value),))
+
+    def extend(self, fields: Collection[bytes]) -> None:
+        """Fields, each with its CRLF."""
         if self.is_broken:
             return
-        field = b"%b:%b\r\n" % (name, value)
-        self._fields.append(field)
-        self._size += len(field)
+        self._fields += fields
+        self._size += sum(map(len, fields))
         if self._size > HEADER_MAX or len(self._fields) > FIELDS_MAX:
             self.is_broken = True
             self._fields.clear()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import Enum, StrEnum
+from enum import StrEnum
 from typing import Final
 
 from gateway.endpoint.milter_protocol import Action, Command, Step
@@ -24,7 +24,7 @@ class Stage(StrEnum):
     CLOSED = "closed"
 
 
-class Response(Enum):
+class Response(StrEnum):
     """Kinds of answers. PROGRESS and EDIT come before the final one."""
 
     CONTINUE = "continue"

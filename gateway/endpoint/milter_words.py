@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final, TypeAlias
 
@@ -31,6 +32,8 @@ SETTINGS: Final[Mapping[str, str]] = {
 
 Address: TypeAlias = IPv4Address | IPv6Address
 
+ADDRESS_MAX: Final = 64  # characters of an address that is remembered; only a scope id makes it longer
+
 LOCAL: Final = IPv4Address("127.0.0.1")  # of a client without an address: a program on the mail server's own host
 
 
@@ -38,12 +41,21 @@ def address_of(connected: Connected, macros: Mapping[str, str]) -> Address | Non
     """The client's address, from the connection or from {client_addr}; None: the mail server does not tell."""
     if connected.family == "L":
         return LOCAL
-    for text in (connected.address, macros.get("client_addr", "")):
-        try:
-            return normalized(ip_address(text.removeprefix("IPv6:")))
-        except ValueError:
-            continue
-    return None
+    return _parsed(connected.address) or _parsed(macros.get("client_addr", ""))
+
+
+def _parsed(text: str) -> Address | None:
+    return _parse(text) if len(text) > ADDRESS_MAX else _parse_short(text)
+
+
+def _parse(text: str) -> Address | None:
+    try:
+        return normalized(ip_address(text.removeprefix("IPv6:")))
+    except ValueError:
+        return None
+
+
+_parse_short: Final = lru_cache(maxsize=1024)(_parse)  # the same clients come again and again
 
 
 def client_of(address: Address, connected: Connected, helo: str, macros: Mapping[str, str], *, utf8: bool) -> Client:
@@ -79,6 +91,8 @@ def text_of(path: bytes) -> str:
 
 def known_parameters(arguments: Sequence[bytes], keywords: Collection[str]) -> Parameters:
     """The ESMTP parameters among these keywords. Others were the mail server's to accept, and are its to obey."""
+    if not arguments:
+        return ()
     found: dict[str, str | None] = {}
     for argument in arguments:
         keyword, equals, value = argument.decode("utf-8", "replace").partition("=")

@@ -26,17 +26,18 @@ class Spool:
     def keep(self, piece: bytes) -> bool:
         """Whether the piece could be kept: not when memory, disk or inodes are short (F-22, F-23, F-32)."""
         try:
-            if self._file is None and self._in_memory + len(piece) > IN_MEMORY_MAX:
+            if self._file is None:
+                size = self._in_memory + len(piece)
+                if size <= IN_MEMORY_MAX:
+                    if not self._memory.take(len(piece)):
+                        return False
+                    self._in_memory = size
+                    self._pieces.append(piece)
+                    return True
                 self._file = tempfile.TemporaryFile(dir=self._folder, buffering=0)  # noqa: SIM115 - lives as long as the mail
                 self._write(b"".join(self._pieces))
                 self._forget_memory()
-            if self._file is not None:
-                self._write(piece)
-            elif self._memory.take(len(piece)):
-                self._in_memory += len(piece)
-                self._pieces.append(piece)
-            else:
-                return False
+            self._write(piece)
         except OSError:
             return False
         return True

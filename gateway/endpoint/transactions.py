@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import traceback
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 
 from gateway import maillog, metrics
 from gateway.endpoint.refusal import Refusal
@@ -60,10 +60,16 @@ class OpenTransaction:
             self._told = {**self._told, "queue_id": queue_id}
 
     async def mail(self, reverse_path: Mailbox | None, parameters: Parameters) -> Reply:
-        return await self._ask(lambda: self._intake.mail(reverse_path, parameters))
+        try:
+            return _final(await self._intake.mail(reverse_path, parameters))
+        except Exception as error:
+            raise self._fault(error) from error
 
     async def rcpt(self, path: ForwardPath) -> Reply:
-        reply = await self._ask(lambda: self._intake.rcpt(path))
+        try:
+            reply = _final(await self._intake.rcpt(path))
+        except Exception as error:
+            raise self._fault(error) from error
         if not reply.is_positive:
             self.refused += 1
         elif reply is not ELSEWHERE:
@@ -73,10 +79,11 @@ class OpenTransaction:
     async def data(self, message: Message, queue_id: str = "") -> Reply:
         self._judged = True
         try:
-            return await self._ask(lambda: self._intake.data(message, queue_id))
-        except Refusal as refusal:
+            return _final(await self._intake.data(message, queue_id))
+        except Exception as error:
+            refusal = self._fault(error)
             self._record(refusal.reply, message.size)
-            raise
+            raise refusal from error
 
     async def unheard(self) -> None:
         """The client left before our 2yz (F-15)."""
@@ -115,16 +122,17 @@ class OpenTransaction:
 
     async def broke(self, error: Exception, size: int) -> Refusal:
         """The door itself broke on the message."""
-        refusal = Refusal(report_fault(error, self._intake.id, self._place, **self._told))
+        refusal = self._fault(error)
         self._record(refusal.reply, size)
         await self.abandon()
         return refusal
 
-    async def _ask(self, question: Callable[[], Awaitable[Reply]]) -> Reply:
-        try:
-            reply = await question()
-            if reply.code // 100 == 3:
-                raise ValueError(f"a reply that asks for more: {reply}")
-        except Exception as error:
-            raise Refusal(report_fault(error, self._intake.id, self._place, **self._told)) from error
-        return reply
+    def _fault(self, error: Exception) -> Refusal:
+        return Refusal(report_fault(error, self._intake.id, self._place, **self._told))
+
+
+def _final(reply: Reply) -> Reply:
+    """A reply of the pipeline; ValueError for one that asks for more."""
+    if 300 <= reply.code < 400:
+        raise ValueError(f"a reply that asks for more: {reply}")
+    return reply

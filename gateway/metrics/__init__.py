@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Gauge
 
 from gateway.metrics import gauges
+from gateway.metrics.kinds import Counter, Histogram
 from gateway.metrics.slots import child, clear, exposition, forget, settle, use_slot
 
 __all__ = ["child", "clear", "exposition", "forget", "gauges", "settle", "use_slot"]

@@ -6,6 +6,7 @@ ends the process (SIGBUS): on the day when mail should be put off, workers would
 
 from __future__ import annotations
 
+import mmap
 import os
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -13,12 +14,15 @@ from typing import BinaryIO, Final
 from prometheus_client.mmap_dict import MmapedDict
 
 FIRST: Final = 1 << 16  # octets; doubled whenever they are used up
+_PAIR: Final = 16  # octets of two doubles
 
 
 class ValueFile(MmapedDict):
     """Numbers by key. What finds no place raises OSError and leaves the file as it was."""
 
     _f: BinaryIO
+    _m: mmap.mmap
+    _positions: dict[str, int]
     _used: int
     _capacity: int
 
@@ -26,12 +30,15 @@ class ValueFile(MmapedDict):
         _reserve(path, max(FIRST, path.stat().st_size if path.exists() else 0))
         super().__init__(str(path))  # type: ignore[no-untyped-call]
 
-    def value(self, key: str) -> float:
-        """0 for a new key, which gets its place."""
-        return float(self.read_value(key)[0])  # type: ignore[no-untyped-call]
+    def place(self, key: str) -> memoryview[float]:
+        """Where value and time of the key are; 0 for a new key, which gets its place.
 
-    def write(self, key: str, value: float, time: float) -> None:
-        self.write_value(key, value, time)  # type: ignore[no-untyped-call]
+        It stays good when the file grows: the map that it is of lives on, beside the larger one of the same file.
+        """
+        if key not in self._positions:
+            self._init_value(key)
+        start = self._positions[key]
+        return memoryview(self._m)[start : start + _PAIR].cast("d")
 
     def _init_value(self, key: str) -> None:
         needed = self._used + len(key.encode()) + 64  # its length, its padding and two doubles are less

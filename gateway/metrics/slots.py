@@ -75,42 +75,52 @@ class _Value:
 
     def rebind(self) -> None:
         """Begin with what the slot's file holds, or with nothing."""
-        self._file: ValueFile | None = None
-        self._value = self._time = 0.0
+        self._is_filed = False
+        self._place: memoryview[float] = memoryview(bytearray(16)).cast("d")  # value and time
         self.settle()
 
     def settle(self) -> None:
         """Go from memory into the slot's file, if the disk has a place for us by now."""
-        if self._file is not None:
+        if self._is_filed:
             return
         with contextlib.suppress(OSError):
             file = _slot.file(self._prefix)
-            before = file.value(self._key) if file is not None else 0.0
-            self._file = file
-            goes_on = not self._prefix.startswith("gauge")  # a gauge begins anew with each process
-            self._write(before + self._value if goes_on else self._value, self._time)
+            if file is not None:
+                place = file.place(self._key)
+                before = 0.0 if self._prefix.startswith("gauge") else place[0]  # a gauge begins anew with each process
+                place[0], place[1] = before + self._place[0], self._place[1]
+                self._place, self._is_filed = place, True
 
     def inc(self, amount: float) -> None:
         with _slot.lock:
-            self._write(self._value + amount, 0.0)
+            self._place[0] += amount
+            self._place[1] = 0.0
+
+    def inc_with(self, amount: float, other: _Value) -> None:
+        """Add the amount here and one there: the two numbers of an amount in a histogram."""
+        with _slot.lock:
+            self._place[0] += amount
+            other._place[0] += 1.0
+
+    def count(self, amount: float = 1.0) -> None:
+        """One more of a counter, which only goes up and has no time."""
+        if amount < 0:
+            raise ValueError("counters only go up")
+        with _slot.lock:
+            self._place[0] += amount
 
     def set(self, value: float, timestamp: float | None = None) -> None:
         with _slot.lock:
-            self._write(value, timestamp or 0.0)
+            self._place[0], self._place[1] = value, timestamp or 0.0
 
     def get(self) -> float:
-        return self._value
+        return self._place[0]
 
     def set_exemplar(self, exemplar: object) -> None:
         """Exemplars are not kept."""
 
     def get_exemplar(self) -> None:
         return None
-
-    def _write(self, value: float, time: float) -> None:
-        self._value, self._time = value, time
-        if self._file is not None:
-            self._file.write(self._key, value, time)
 
 
 # Set before any metric is made; the library reads it whenever a series begins.

@@ -461,6 +461,20 @@ def test_macros_have_one_form_and_later_stages_win() -> None:
     }
 
 
+def test_the_same_macros_with_other_commands_are_read_as_if_they_were_new() -> None:
+    dialogue = start()
+    dialogue.receive(macro("C", i="4c8Z") + VALID["C"] + macro("M", i="4c8Z") + VALID["M"])
+    dialogue.receive(macro("R", i="4c8Z") + VALID["R"])
+    dialogue.proceed()
+    assert dialogue.macros == {"i": "4c8Z"}
+    dialogue.receive(macro("L", i="other") + VALID["L"] + macro("N", i="4c8Z") + VALID["N"] + macro("B") + VALID["B"])
+    assert dialogue.macros == {"i": "4c8Z"}
+    dialogue.receive(VALID["A"] + macro("M") + VALID["M"])
+    assert dialogue.macros == {"i": "4c8Z"}  # of the connection
+    dialogue.receive(VALID["A"] + VALID["K"])
+    assert dialogue.macros == {}
+
+
 def test_macros_of_a_message_are_gone_with_the_next_and_can_be_read_till_then() -> None:
     """An authenticated user's name must never be taken for that of the next message."""
     dialogue = start()

@@ -9,10 +9,13 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import prometheus_client
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway import metrics
+from gateway.metrics import kinds
+from gateway.metrics.files import FIRST, ValueFile
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -231,3 +234,40 @@ def test_a_read_only_disk_does_not_end_who_counts_the_dead(small_disk: Path) -> 
     in_child(lambda: (metrics.use_slot(small_disk, 0), metrics.sessions.inc())[0])
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     metrics.forget(small_disk, 0)
+
+
+# ---- the shorter way of counters and histograms ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("amount", [0.0, 0.005, 0.0051, 0.25, 60.0, 300.0, 300.1, float("inf")])
+def test_an_amount_falls_into_the_bucket_where_the_library_puts_it(amount: float) -> None:
+    ours = kinds.Histogram("x", "x", buckets=metrics.SECONDS, registry=None)
+    theirs = prometheus_client.Histogram("x", "x", buckets=metrics.SECONDS, registry=None)
+    for histogram in (ours, theirs):
+        histogram.observe(amount)
+        histogram.observe(0.1)
+    assert ours.collect()[0].samples[:-1] == theirs.collect()[0].samples[:-1]  # the last one: when it was made
+
+
+def test_a_counter_only_goes_up_and_needs_its_labels() -> None:
+    counter = kinds.Counter("x", "x", ["label"], registry=None)
+    with pytest.raises(ValueError, match="label"):
+        counter.inc()
+    series = counter.labels("a")
+    series.inc()
+    series.inc(1.5)
+    with pytest.raises(ValueError, match="up"):
+        series.inc(-1)
+    assert series._value.get() == 2.5
+
+
+def test_values_keep_their_place_when_the_file_grows(tmp_path: Path) -> None:
+    file = ValueFile(tmp_path / "counter_0.db")
+    first = file.place("first")
+    first[0] = 1.0
+    for number in range(FIRST // 64):
+        file.place(f"{number:0100}")[0] = number
+    first[0] += 1.0
+    again = ValueFile(tmp_path / "counter_0.db")
+    assert (tmp_path / "counter_0.db").stat().st_size > FIRST
+    assert (again.place("first")[0], again.place(f"{7:0100}")[0]) == (2.0, 7.0)
