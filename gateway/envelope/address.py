@@ -187,7 +187,7 @@ def parse_forward_path(argument: str, *, utf8: bool = False) -> Path:
     local = mailbox.local_part
     if len(local.encode()) > LOCAL_PART_MAX:
         raise AddressError("local-part too long")
-    if any(char in local for char in "@%!"):
+    if "@" in local or "%" in local or "!" in local:
         raise AddressError("source routing refused")
     return Path(mailbox, rest)
 

@@ -23,6 +23,7 @@ _INVISIBLE = re.compile(
 _MARKS = re.compile("[\u0300-\u034e\u0350-\u036f]+")  # the combining marks of Latin letters; others are looked up
 _WORD = re.compile(r"[^\W_]+")
 
+
 def fold(text: str) -> str:
     """Words in lower case without accents, apart by one space: `"BÁO  CÁO_số 12/BC"` gives `"bao cao so 12 bc"`."""
     return _known(text) if len(text) <= KNOWN_MAX else _fold(text[:TEXT_MAX])

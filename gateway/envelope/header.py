@@ -21,6 +21,7 @@ LINE_MAX = 78  # characters of a line that we write, where it can be folded (RFC
 
 _NAME = re.compile(rb"[\x21-\x39\x3b-\x7e]+\Z")  # ftext, RFC 5322 §2.2
 _FIELDS = re.compile(rb"^([\x21-\x39\x3b-\x7e]+):(.*(?:\n[ \t].*)*)\r\n", re.MULTILINE)  # with their folding
+_WRITABLE_NAME = re.compile(_NAME.pattern.decode())
 _UNWRITABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # all but the tab
 _FOLD = re.compile(rb"\r\n(?=[ \t])")
 _ENCODED_WORD = re.compile(r"=\?([A-Za-z0-9_.:+-]+)(?:\*[A-Za-z0-9-]+)?\?([bBqQ])\?([^?\s]*)\?=")
@@ -155,23 +156,24 @@ def decode_text(value: bytes) -> str:
 
 
 def _decode_words(match: re.Match[str]) -> str:
-    """Decode neighbouring encoded-words. Octets of one charset are joined first: mailers cut between the octets of one
-    letter, against RFC 2047 §5."""
-    if match[4] is None:  # one word by itself
-        try:
+    """Decode neighbouring encoded-words. What is none, for its charset or its letters, is kept as it is."""
+    try:
+        if match[4] is None:  # one word by itself
             return _decode_charset(_decode_octets(match[2], match[3]), match[1])
-        except (LookupError, ValueError):
-            return match[0]
+        return "".join([_decode_charset(raw, charset) for charset, raw in _runs(match[0])])
+    except (LookupError, ValueError):
+        return match[0]
+
+
+def _runs(words: str) -> list[tuple[str, bytes]]:
+    """Octets of one charset are joined first: mailers cut between the octets of one letter, against RFC 2047 §5."""
     runs: list[tuple[str, bytes]] = []
-    for word in _ENCODED_WORD.finditer(match[0]):
+    for word in _ENCODED_WORD.finditer(words):
         charset, raw = word[1].lower(), _decode_octets(word[2], word[3])
         if runs and runs[-1][0] == charset:
             raw = runs.pop()[1] + raw
         runs.append((charset, raw))
-    try:
-        return "".join(_decode_charset(raw, charset) for charset, raw in runs)
-    except (LookupError, ValueError):
-        return match[0]
+    return runs
 
 
 def _decode_octets(encoding: str, text: str) -> bytes:
@@ -212,7 +214,7 @@ def make_field(name: str, value: str) -> bytes:
 
     `value` must be ASCII (see encode_words). Raises HeaderError for CR, LF, NUL, other controls, and bad names.
     """
-    if not name.isascii() or not _NAME.match(name.encode()):
+    if not _WRITABLE_NAME.match(name):
         raise HeaderError(f"header field name {name!r}")
     printable = value.isprintable()
     if not value.isascii() or not (printable or _UNWRITABLE.search(value) is None):

@@ -21,9 +21,9 @@ _ADDRESS = re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 SINGLE_FIELDS = (b"date", b"from", b"sender", b"reply-to", b"to", b"cc", b"message-id", b"in-reply-to", b"references",
                  b"subject", b"content-type", b"content-transfer-encoding", b"mime-version")  # fmt: skip
 
-UNLIKE_MAX = 2048  # names that a pattern of named_like() is known not to match: mail brings the same ones again and again
+UNLIKE_MAX = 2048  # names that a pattern of named_like() is known not to match: mail brings the same few again
 UNLIKE_LENGTH_MAX = 100  # octets of such a name
-_unlike: dict[re.Pattern[bytes], set[bytes]] = {}
+_unlike: dict[tuple[bytes, int], set[bytes]] = {}
 
 
 class Message:
@@ -68,7 +68,7 @@ class Message:
 
     def named_like(self, pattern: re.Pattern[bytes]) -> list[Field]:
         """Every field whose name (lower case) the pattern matches from its start, top to bottom."""
-        unlike = _unlike.setdefault(pattern, set())
+        unlike = _unlike.setdefault((pattern.pattern, pattern.flags), set())  # a pattern's own hash is slow
         if unlike.issuperset(self._index):
             return []
         names = {name for name in self._index if pattern.match(name)}
@@ -86,10 +86,8 @@ class Message:
         """Fields that RFC 5322 §3.6 and RFC 2045 allow once but that come more often (From is named by author_of)."""
         if len(self._index) == len(self.fields):
             return ()
-        counts = {name: len(fields) for name, fields in self._index.items() if len(fields) > 1}
-        return tuple(
-            f"{counts[name]} {name.decode().title()} fields" for name in SINGLE_FIELDS if name in counts and name != b"from"
-        )
+        counts = {name: len(fields) for name, fields in self._index.items() if len(fields) > 1 and name != b"from"}
+        return tuple(f"{counts[name]} {name.decode().title()} fields" for name in SINGLE_FIELDS if name in counts)
 
     @property
     def subject(self) -> str:
