@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -16,6 +15,7 @@ from gateway.envelope.content import measure
 from gateway.envelope.header import locate
 from gateway.envelope.message import Message, Octets
 from gateway.envelope.parameters import TooManyParameters, file_name, parse
+from gateway.values import value
 
 DEPTH_MAX = 50
 PARTS_MAX = 1000
@@ -29,7 +29,7 @@ _IDENTITY = ("", "7bit", "8bit", "binary")
 _TYPE, _DISPOSITION, _ENCODING = b"content-type", b"content-disposition", b"content-transfer-encoding"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Attachment:
     """One attached file, or message; `size` and `digest` are of its octets after base64 or quoted-printable."""
 
