@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
 import idna
 
+from gateway.values import value
+
 LOCAL_PART_MAX = 64  # octets, RFC 5321 §4.5.3.1.1; asked of forward-paths only, senders' VERP addresses are longer
 DOMAIN_MAX = 255  # octets, RFC 5321 §4.5.3.1.2
 PATH_MAX = 512  # octets; RFC 5321 §4.5.3.1.3 asks for 256 at least
 LABEL_MAX = 63  # octets, RFC 1035 §2.3.4
+KNOWN_MAX = 128  # characters of a mailbox that is remembered as read: senders and recipients come again
 
 _ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\u0080-\U0010FFFF]"
 _DOT_ATOM = re.compile(rf"{_ATEXT}+(?:\.{_ATEXT}+)*\Z")
@@ -33,27 +35,35 @@ class AddressError(ValueError):
     """The text is not an address. str(error) says why, in words fit for an SMTP reply."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mailbox:
+class _Forms:
+    """The forms of a mailbox that are asked for again and again: made with it, and no fields of it."""
+
+    __slots__ = ("key", "written")
+
+    key: str  # in which mailboxes are compared: case of the local-part folded, as all offices' servers do
+    written: str  # on the wire
+
+
+@value
+class Mailbox(_Forms):
     """A mailbox: the local-part's value (without quotes), and an A-label domain in lower case or an address literal."""
 
     local_part: str
     domain: str  # "" only for the forward-path <postmaster> (RFC 5321 §4.1.1.3)
 
-    @property
-    def key(self) -> str:
-        """The form in which mailboxes are compared: case of the local-part folded, as all offices' servers do."""
-        return f"{self.local_part.lower()}@{self.domain}"
+    def __post_init__(self) -> None:
+        local, domain = self.local_part, self.domain
+        self.key = f"{local.lower()}@{domain}"
+        if not _DOT_ATOM.match(local):
+            local = '"' + local.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        self.written = f"{local}@{domain}" if domain else local
 
     @property
     def is_ascii(self) -> bool:
         return self.local_part.isascii()
 
     def __str__(self) -> str:
-        local = self.local_part
-        if not _DOT_ATOM.match(local):
-            local = '"' + local.replace("\\", "\\\\").replace('"', '\\"') + '"'
-        return f"{local}@{self.domain}" if self.domain else local
+        return self.written
 
 
 class Path(NamedTuple):
@@ -97,24 +107,32 @@ def parse_literal(text: str) -> str:
 
 def parse_mailbox(text: str) -> Mailbox:
     """Parse `local-part@domain` (RFC 5321 §4.1.2 Mailbox). Raises AddressError."""
-    if _CONTROL.search(text):
+    return _known_mailbox(text) if len(text) <= KNOWN_MAX else _parse_mailbox(text)
+
+
+def _parse_mailbox(text: str) -> Mailbox:
+    if not text.isprintable() and _CONTROL.search(text):
         raise AddressError("control character in address")
     local, at, domain = text.rpartition("@")
     if not at:
         raise AddressError("address without a domain")
     if not local:
         raise AddressError("address without a local-part")
-    if quoted := _QUOTED.match(local):
-        value = re.sub(r"\\(.)", r"\1", quoted[1])
-        if not value:
+    if local[0] == '"':
+        quoted = _QUOTED.match(local)
+        if quoted is None:
+            raise AddressError("local-part syntax")
+        local = re.sub(r"\\(.)", r"\1", quoted[1])
+        if not local:
             raise AddressError("empty local-part")
-    elif _DOT_ATOM.match(local):
-        value = local
-    else:
+    elif not _DOT_ATOM.match(local):
         raise AddressError("local-part syntax")
     return Mailbox(
-        value, parse_literal(domain) if domain.startswith("[") and domain.endswith("]") else parse_domain(domain)
+        local, parse_literal(domain) if domain.startswith("[") and domain.endswith("]") else parse_domain(domain)
     )
+
+
+_known_mailbox = lru_cache(maxsize=4096)(_parse_mailbox)
 
 
 def _closing_bracket(argument: str) -> int:
@@ -169,7 +187,7 @@ def parse_forward_path(argument: str, *, utf8: bool = False) -> Path:
     local = mailbox.local_part
     if len(local.encode()) > LOCAL_PART_MAX:
         raise AddressError("local-part too long")
-    if any(char in local for char in "@%!"):
+    if "@" in local or "%" in local or "!" in local:
         raise AddressError("source routing refused")
     return Path(mailbox, rest)
 

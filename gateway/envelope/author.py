@@ -7,15 +7,21 @@ grammar, and whatever does not fit it proves nobody.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
+from functools import lru_cache
 
 from gateway.envelope.address import AddressError, Mailbox, parse_mailbox
 from gateway.envelope.header import FIELD_MAX, Field, decode_text
 
 COMMENT_DEPTH_MAX = 8
 ADDRESSES_MAX = 1000
+KNOWN_MAX = 256  # octets of a From value that is remembered as read: senders come again
 
 _FOLD = re.compile(rb"\r\n(?=[ \t])")
+_PLAIN = re.compile(  # Name <local@domain>, as nearly all are; the general way reads it the same
+    r"""(?:[ \t]*"([^"\\\x00-\x08\x0a-\x1f\x7f]*)"[ \t]*|([^()<>\[\]:;@\\,"\x00-\x08\x0a-\x1f\x7f]*))"""
+    r"""<([A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9._-]+)>[ \t]*\Z"""
+)
 _TOKEN = re.compile(
     r"""(?P<space>[ \t]+)
       | (?P<quoted>"(?:[^"\\\x00-\x08\x0a-\x1f\x7f]|\\[^\x00-\x1f\x7f])*")
@@ -118,6 +124,19 @@ def parse_mailbox_list(value: bytes) -> list[tuple[Mailbox, str]]:
         text = _FOLD.sub(b"", value).decode("utf-8")
     except UnicodeDecodeError as error:
         raise AuthorError("neither ASCII nor UTF-8") from error
+    if plain := _PLAIN.match(text):
+        return [_plain(plain[1] or plain[2] or "", plain[3])]
+    return _mailbox_list(text)
+
+
+def _plain(name: str, address: str) -> tuple[Mailbox, str]:
+    try:
+        return parse_mailbox(address), decode_text(name.strip().encode())
+    except AddressError as error:
+        raise AuthorError(str(error)) from error
+
+
+def _mailbox_list(text: str) -> list[tuple[Mailbox, str]]:
     found: list[tuple[Mailbox, str]] = []
     part: list[Token] = []
     inside = False
@@ -137,12 +156,20 @@ def parse_mailbox_list(value: bytes) -> list[tuple[Mailbox, str]]:
     return found
 
 
-def author_of(fields: Iterable[Field]) -> tuple[Mailbox, str]:
-    """The one Author mailbox and its display name. Raises AuthorError when there is none or more than one."""
-    named = [field for field in fields if field.key == b"from"]
-    if len(named) != 1:
-        raise AuthorError(f"{len(named)} From fields instead of one")
-    mailboxes = parse_mailbox_list(named[0].value)
+def author_of(fields: Sequence[Field]) -> tuple[Mailbox, str]:
+    """The one Author mailbox and its display name, given the From fields. Raises AuthorError when there is none or more
+    than one."""
+    if len(fields) != 1:
+        raise AuthorError(f"{len(fields)} From fields instead of one")
+    value = fields[0].value
+    return _known_author(value) if len(value) <= KNOWN_MAX else _author(value)
+
+
+def _author(value: bytes) -> tuple[Mailbox, str]:
+    mailboxes = parse_mailbox_list(value)
     if len(mailboxes) != 1:
         raise AuthorError(f"{len(mailboxes)} mailboxes in From instead of one")
     return mailboxes[0]
+
+
+_known_author = lru_cache(maxsize=1024)(_author)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import binascii
 import hashlib
 from collections.abc import Iterator
-from contextlib import suppress
 
 import pybase64
 
@@ -43,21 +42,28 @@ def decoded(raw: Octets, start: int, end: int, encoding: str) -> Iterator[bytes]
 def _pieces(raw: Octets, start: int, end: int) -> Iterator[bytes]:
     """The octets, cut behind a line end where there is one."""
     while start < end:
-        piece = bytes(raw[start : min(start + CHUNK, end)])
-        if start + len(piece) < end:
-            piece = piece[: piece.rfind(b"\n") + 1] or piece
-        yield piece
-        start += len(piece)
+        stop = min(start + CHUNK, end)
+        if stop < end:
+            stop = raw.rfind(b"\n", start, stop) + 1 or stop
+        yield bytes(raw[start:stop])
+        start = stop
 
 
 def _base64(pieces: Iterator[bytes]) -> Iterator[bytes]:
     """Everything up to the first padding; a letter too many at the end is dropped (RFC 2045 §6.8)."""
     rest = b""
     for piece in pieces:
-        if not rest and b"=" not in piece:
-            with suppress(binascii.Error):  # letters that are no multiple of four: the general way has a rest
-                yield pybase64.b64decode(piece)
-                continue
+        padding = piece.find(b"=")
+        if not rest and (padding < 0 or piece[padding:].rstrip(b"\r\n") in (b"=", b"==")):
+            try:
+                octets = pybase64.b64decode(piece)
+            except binascii.Error:  # letters that are no multiple of four: the general way has a rest
+                pass
+            else:
+                yield octets
+                if padding < 0:
+                    continue
+                return
         letters = rest + piece.translate(None, _NOT_BASE64)
         if (padding := letters.find(b"=")) >= 0:
             rest = letters[:padding]

@@ -10,6 +10,7 @@ import binascii
 import codecs
 import quopri
 import re
+from functools import partial
 from typing import NamedTuple
 
 HEADER_MAX = 256 * 1024  # octets of a header section that we read
@@ -19,7 +20,8 @@ ENCODED_WORDS_MAX = 500  # in one field
 LINE_MAX = 78  # characters of a line that we write, where it can be folded (RFC 5322 §2.1.1)
 
 _NAME = re.compile(rb"[\x21-\x39\x3b-\x7e]+\Z")  # ftext, RFC 5322 §2.2
-_FIELD = re.compile(rb"([\x21-\x39\x3b-\x7e]++):([^\r]*+(?:\r(?!\n(?![ \t]))[^\r]*+)*+)\r\n")  # with its folding
+_FIELDS = re.compile(rb"^([\x21-\x39\x3b-\x7e]+):(.*(?:\n[ \t].*)*)\r\n", re.MULTILINE)  # with their folding
+_WRITABLE_NAME = re.compile(_NAME.pattern.decode())
 _UNWRITABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # all but the tab
 _FOLD = re.compile(rb"\r\n(?=[ \t])")
 _ENCODED_WORD = re.compile(r"=\?([A-Za-z0-9_.:+-]+)(?:\*[A-Za-z0-9-]+)?\?([bBqQ])\?([^?\s]*)\?=")
@@ -50,37 +52,51 @@ class Field(NamedTuple):
         return _FOLD.sub(b"", self.value).strip(b" \t")
 
 
+_field = partial(tuple.__new__, Field)  # of a tuple; the constructor of a NamedTuple is a call in Python
+
+
 def locate(header: bytes) -> tuple[tuple[Field, ...], tuple[str, ...]]:
     """Locate the fields of a header section (CRLF line ends, without the empty line).
 
     Returns the fields and what was wrong with the section, in words. Nothing raises: what is no field stays in its
     place in the message, is named as a problem, and is never mistaken for a field.
     """
+    if len(header) <= FIELD_MAX and b"\0" not in header and header.count(b"=?") <= ENCODED_WORDS_MAX:
+        fields = _sound(header)  # no field can exceed a bound of its own
+        if fields is not None:
+            return fields, ()
+    return _locate(header)
+
+
+def _sound(header: bytes) -> tuple[Field, ...] | None:
+    """The fields of a section that is nothing but sound fields, as nearly all are, found in one go; None for others."""
+    found = _FIELDS.findall(header)
+    fields: list[Field] = []
+    start = 0
+    for name, value in found:
+        end = start + len(name) + len(value) + 3  # the colon and CRLF
+        fields.append(_field((name, value, start, end)))
+        start = end
+    # What is found does not overlap: as long together as the section means that nothing stands between
+    return tuple(fields) if start == len(header) and len(fields) <= FIELDS_MAX else None
+
+
+def _locate(header: bytes) -> tuple[tuple[Field, ...], tuple[str, ...]]:
+    """Line by line, for any section."""
     fields: list[Field] = []
     problems: list[str] = []
     position, size = 0, len(header)
     if size > HEADER_MAX:
         problems.append(f"header section of more than {HEADER_MAX} octets")
         size = header.rfind(b"\r\n", 0, HEADER_MAX) + 2
-    plain = _is_plain(header)
     while position < size:
-        match = _FIELD.match(header, position, size) if plain else None
-        if match:
-            fields.append(Field(match[1], match[2], position, match.end()))
-            position = match.end()
-        else:
-            end = _end_of_field(header, position, size)
-            _add_field(header, position, end, fields, problems)
-            position = end
+        end = _end_of_field(header, position, size)
+        _add_field(header, position, end, fields, problems)
+        position = end
         if len(fields) > FIELDS_MAX:
             problems.append(f"more than {FIELDS_MAX} header fields")
             break
     return tuple(fields), tuple(dict.fromkeys(problems))
-
-
-def _is_plain(header: bytes) -> bool:
-    """Whether no field can exceed a bound: nearly every section, whose fields then need no look at each."""
-    return len(header) <= FIELD_MAX and b"\0" not in header and header.count(b"=?") <= ENCODED_WORDS_MAX
 
 
 def _end_of_field(header: bytes, start: int, size: int) -> int:
@@ -130,31 +146,40 @@ def decode_text(value: bytes) -> str:
 
     Control characters, which encoded-words can bring in, come out as spaces: decoded text is one line, always.
     """
-    text = _FOLD.sub(b"", value[:FIELD_MAX]).decode("utf-8", "replace").strip()
+    octets = value[:FIELD_MAX]
+    if b"\n" in octets:
+        octets = _FOLD.sub(b"", octets)
+    text = octets.decode("utf-8", "replace").strip()
     if "=?" in text and text.count("=?") <= ENCODED_WORDS_MAX:
         text = _WORDS.sub(_decode_words, text)
-    return _CONTROL.sub(" ", text)
+    return text if text.isprintable() else _CONTROL.sub(" ", text)
 
 
 def _decode_words(match: re.Match[str]) -> str:
-    """Decode neighbouring encoded-words. Octets of one charset are joined first: mailers cut between the octets of one
-    letter, against RFC 2047 §5."""
+    """Decode neighbouring encoded-words. What is none, for its charset or its letters, is kept as it is."""
+    try:
+        if match[4] is None:  # one word by itself
+            return _decode_charset(_decode_octets(match[2], match[3]), match[1])
+        return "".join([_decode_charset(raw, charset) for charset, raw in _runs(match[0])])
+    except (LookupError, ValueError):
+        return match[0]
+
+
+def _runs(words: str) -> list[tuple[str, bytes]]:
+    """Octets of one charset are joined first: mailers cut between the octets of one letter, against RFC 2047 §5."""
     runs: list[tuple[str, bytes]] = []
-    for word in _ENCODED_WORD.finditer(match[0]):
+    for word in _ENCODED_WORD.finditer(words):
         charset, raw = word[1].lower(), _decode_octets(word[2], word[3])
         if runs and runs[-1][0] == charset:
             raw = runs.pop()[1] + raw
         runs.append((charset, raw))
-    try:
-        return "".join(_decode_charset(raw, charset) for charset, raw in runs)
-    except (LookupError, ValueError):
-        return match[0]
+    return runs
 
 
 def _decode_octets(encoding: str, text: str) -> bytes:
     if encoding in "bB":
         try:
-            return base64.b64decode(text + "=" * (-len(text) % 4), validate=False)
+            return binascii.a2b_base64(text + "=" * (-len(text) % 4))
         except binascii.Error:  # one letter too many: read what stands before it
             letters = re.sub(r"[^A-Za-z0-9+/]", "", text)
             return base64.b64decode(letters[: len(letters) // 4 * 4])
@@ -189,18 +214,43 @@ def make_field(name: str, value: str) -> bytes:
 
     `value` must be ASCII (see encode_words). Raises HeaderError for CR, LF, NUL, other controls, and bad names.
     """
-    if not name.isascii() or not _NAME.match(name.encode()):
+    if not _WRITABLE_NAME.match(name):
         raise HeaderError(f"header field name {name!r}")
-    if not value.isascii() or not (value.isprintable() or _UNWRITABLE.search(value) is None):
+    printable = value.isprintable()
+    if not value.isascii() or not (printable or _UNWRITABLE.search(value) is None):
         raise HeaderError(f"value of {name} holds a control or non-ASCII character")
-    if len(name) + len(": ") + len(value) <= LINE_MAX:
-        return f"{name}: {value}\r\n".encode("ascii")
-    lines, line = [], f"{name}:"
-    for word in value.split(" "):
-        if len(line) + 1 + len(word) > LINE_MAX and line.strip() and line != f"{name}:":
+    text = f"{name}: {value}"
+    if len(text) <= LINE_MAX:
+        return text.encode("ascii") + b"\r\n"
+    plain = printable and "  " not in value and value == value.strip(" ")
+    lines = (_folded if plain else _folded_blanks)(text, len(name) + 2)
+    return "\r\n".join(lines).encode("ascii") + b"\r\n"
+
+
+def _folded(text: str, position: int) -> list[str]:
+    """The lines of a field whose value, from `position` on, has no empty word: each line as long as may be."""
+    lines = []
+    start, size = 0, len(text)
+    while size - start > LINE_MAX:
+        cut = text.rfind(" ", position, start + LINE_MAX + 1)
+        if cut < 0:  # a word that is too long for any line
+            cut = text.find(" ", max(position, start + LINE_MAX + 1))
+            if cut < 0:
+                break
+        lines.append(text[start:cut])
+        start, position = cut, cut + 1
+    lines.append(text[start:])
+    return lines
+
+
+def _folded_blanks(text: str, position: int) -> list[str]:
+    """The same for any value: no line is made of blanks only (RFC 5322 §3.2.2)."""
+    lines: list[str] = []
+    line = head = text[: position - 1]
+    for word in text[position:].split(" "):
+        if len(line) + 1 + len(word) > LINE_MAX and line.strip() and line != head:
             lines.append(line)
             line = ""
         line += " " + word
     lines.append(line)
-    folded = "\r\n".join(part for part in lines if part.strip())  # no line of blanks only (RFC 5322 §3.2.2)
-    return folded.encode("ascii") + b"\r\n"
+    return [part for part in lines if part.strip()]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Hashable
-from functools import cached_property
+from collections.abc import Collection, Hashable, Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from gateway.envelope.address import Mailbox
@@ -22,6 +21,10 @@ _ADDRESS = re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 SINGLE_FIELDS = (b"date", b"from", b"sender", b"reply-to", b"to", b"cc", b"message-id", b"in-reply-to", b"references",
                  b"subject", b"content-type", b"content-transfer-encoding", b"mime-version")  # fmt: skip
 
+UNLIKE_MAX = 2048  # names that a pattern of named_like() is known not to match: mail brings the same few again
+UNLIKE_LENGTH_MAX = 100  # octets of such a name
+_unlike: dict[tuple[bytes, int], set[bytes]] = {}
+
 
 class Message:
     """One message of RFC 5322: `raw` octets with CRLF line ends, and what we read in them.
@@ -33,11 +36,14 @@ class Message:
 
     def __init__(self, raw: Octets) -> None:
         self.raw = raw
+        self.size = len(raw)
         self.memo: dict[Hashable, Any] = {}
         self.header_size, self.body_offset = _split(raw)
         self.header = bytes(raw[: min(self.header_size, HEADER_MAX + 1024)])
         self.fields, problems = locate(self.header)
+        self._index = _indexed(self.fields)
         self.problems = problems + self._duplicates()
+        self._subject: str | None = None
         self.author: Mailbox | None = None
         self.author_name = ""
         try:
@@ -48,20 +54,9 @@ class Message:
             self.problems = (*self.problems, "From: another address in the display name")
 
     @property
-    def size(self) -> int:
-        return len(self.raw)
-
-    @property
     def body(self) -> memoryview:
         """The octets after the empty line; empty when there is no body."""
         return memoryview(self.raw)[self.body_offset :]
-
-    @cached_property
-    def _index(self) -> dict[bytes, list[Field]]:
-        index: dict[bytes, list[Field]] = {}
-        for field in self.fields:
-            index.setdefault(field.key, []).append(field)
-        return index
 
     def all(self, name: bytes) -> list[Field]:
         """Every field of this name (lower case), top to bottom."""
@@ -73,7 +68,13 @@ class Message:
 
     def named_like(self, pattern: re.Pattern[bytes]) -> list[Field]:
         """Every field whose name (lower case) the pattern matches from its start, top to bottom."""
+        unlike = _unlike.setdefault((pattern.pattern, pattern.flags), set())  # a pattern's own hash is slow
+        if unlike.issuperset(self._index):
+            return []
         names = {name for name in self._index if pattern.match(name)}
+        if len(unlike) > UNLIKE_MAX:
+            unlike.clear()
+        unlike.update(name for name in self._index.keys() - names if len(name) <= UNLIKE_LENGTH_MAX)
         return [field for field in self.fields if field.key in names] if names else []
 
     def text(self, name: bytes) -> str:
@@ -85,12 +86,14 @@ class Message:
         """Fields that RFC 5322 §3.6 and RFC 2045 allow once but that come more often (From is named by author_of)."""
         if len(self._index) == len(self.fields):
             return ()
-        counts = ((name, len(self.all(name))) for name in SINGLE_FIELDS if name != b"from")
-        return tuple(f"{count} {name.decode().title()} fields" for name, count in counts if count > 1)
+        counts = {name: len(fields) for name, fields in self._index.items() if len(fields) > 1 and name != b"from"}
+        return tuple(f"{counts[name]} {name.decode().title()} fields" for name in SINGLE_FIELDS if name in counts)
 
-    @cached_property
+    @property
     def subject(self) -> str:
-        return self.text(b"subject")
+        if self._subject is None:
+            self._subject = self.text(b"subject")
+        return self._subject
 
     @property
     def received_count(self) -> int:
@@ -109,6 +112,18 @@ class Message:
         if position < len(view):
             parts.append(view[position:])
         return parts
+
+
+def _indexed(fields: Iterable[Field]) -> dict[bytes, list[Field]]:
+    """The fields by their key."""
+    index: dict[bytes, list[Field]] = {}
+    for field in fields:
+        key = field[0].rstrip(b" \t").lower()
+        if key in index:
+            index[key].append(field)
+        else:
+            index[key] = [field]
+    return index
 
 
 def _names_another(text: str, address: str) -> bool:

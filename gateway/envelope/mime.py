@@ -7,26 +7,29 @@ exceeds a bound is a *problem*, which makes the message malformed, and never an 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from gateway.envelope.content import measure
-from gateway.envelope.header import Field, locate
+from gateway.envelope.header import locate
 from gateway.envelope.message import Message, Octets
 from gateway.envelope.parameters import TooManyParameters, file_name, parse
+from gateway.values import value
 
 DEPTH_MAX = 50
 PARTS_MAX = 1000
 PART_HEADER_MAX = 64 * 1024  # octets
+KNOWN_MAX = 96  # octets of the header of a part that is remembered as read: of a text, not of a file with its name
 BOUNDARY_MAX = 200  # octets; RFC 2046 §5.1.1 allows 70
 STRANGERS_MAX = 1000  # lines of one message that begin like a boundary; then they are looked for in another way
 
 _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}")  # RFC 6838 §4.2
 _IDENTITY = ("", "7bit", "8bit", "binary")
+_TYPE, _DISPOSITION, _ENCODING = b"content-type", b"content-disposition", b"content-transfer-encoding"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Attachment:
     """One attached file, or message; `size` and `digest` are of its octets after base64 or quoted-printable."""
 
@@ -74,11 +77,31 @@ def _contents(message: Message) -> tuple[tuple[Attachment, ...], tuple[str, ...]
     if known is None:
         walk = _Walk(message.raw)
         try:
-            walk.content(walk.part(message.fields), message.body_offset, 0)
+            fields = {name: found.value for name in (_TYPE, _DISPOSITION, _ENCODING) if (found := message.first(name))}
+            walk.content(_part(fields), message.body_offset, 0)
         except (_TooMuch, TooManyParameters) as error:
             walk.problems.append(f"MIME: {error}")
         known = message.memo["mime"] = tuple(walk.found), tuple(walk.problems)
     return known
+
+
+def _part(fields: Mapping[bytes, bytes], default: str = "text/plain") -> Part:
+    """Read the MIME fields of an entity, given by their names."""
+    media, parameters = parse(fields.get(_TYPE, b""))
+    disposition, others = parse(fields.get(_DISPOSITION, b""))
+    encoding = fields.get(_ENCODING, b"").decode("ascii", "replace").strip().lower()
+    name = file_name(others.get("filename") or parameters.get("name") or "")
+    boundary = parameters.get("boundary", "").rstrip(" ").encode("utf-8", "replace")
+    media_type = _MEDIA_TYPE.match(media)
+    return Part(media_type[0] if media_type else default, encoding, disposition, name, boundary)
+
+
+def _read(header: bytes, default: str) -> Part:
+    """Read the header of a part; the first field of a name counts."""
+    return _part({field.key: field.value for field in reversed(locate(header)[0])}, default)
+
+
+_known = lru_cache(maxsize=1024)(_read)
 
 
 class _Walk:
@@ -86,6 +109,7 @@ class _Walk:
 
     def __init__(self, raw: Octets) -> None:
         self.raw = raw
+        self.size = len(raw)
         self.found: list[Attachment] = []
         self.problems: list[str] = []
         self.parts = 0
@@ -95,20 +119,6 @@ class _Walk:
         self.strangers = 0  # lines that began like a boundary and were none
         self.pattern: re.Pattern[bytes] | None = None  # finds all of them at once; made for a message full of strangers
 
-    def part(self, fields: Iterable[Field], default: str = "text/plain") -> Part:
-        """Read the MIME fields of an entity; the first of a name counts."""
-        values: dict[bytes, bytes] = {}
-        for field in fields:
-            if field.name[:8].lower() == b"content-":
-                values.setdefault(field.key, field.value)
-        media, parameters = parse(values.get(b"content-type", b""))
-        disposition, others = parse(values.get(b"content-disposition", b""))
-        encoding = values.get(b"content-transfer-encoding", b"").decode("ascii", "replace").strip().lower()
-        name = file_name(others.get("filename") or parameters.get("name") or "")
-        boundary = parameters.get("boundary", "").rstrip(" ").encode("utf-8", "replace")
-        media_type = _MEDIA_TYPE.match(media)
-        return Part(media_type[0] if media_type else default, encoding, disposition, name, boundary)
-
     def entity(self, start: int, depth: int, default: str = "text/plain") -> Delimiter:
         """Read the entity that begins with its header at `start`; returns what ended it."""
         if depth > DEPTH_MAX:
@@ -116,17 +126,20 @@ class _Walk:
         self.parts += 1
         if self.parts > PARTS_MAX:
             raise _TooMuch(f"more than {PARTS_MAX} parts")
-        if self.raw[start : start + 2] == b"\r\n":
-            return self.content(self.part((), default), start + 2, depth)
-        limit = min(start + PART_HEADER_MAX, len(self.raw))
-        blank = self.raw.find(b"\r\n\r\n", start, limit)
-        stop = self.delimiter(start, limit if blank < 0 else blank + 2)
-        if stop.level >= 0:  # the entity ended before its header did
-            return stop
-        if blank < 0 and limit < len(self.raw):
+        raw = self.raw
+        if raw[start : start + 2] == b"\r\n":
+            return self.content(_known(b"", default), start + 2, depth)
+        limit = min(start + PART_HEADER_MAX, self.size)
+        blank = raw.find(b"\r\n\r\n", start, limit)
+        end = limit if blank < 0 else blank + 2
+        if raw.find(self.common, max(0, start - 2), end) >= 0:
+            stop = self.delimiter(start, end)
+            if stop.level >= 0:  # the entity ended before its header did
+                return stop
+        if blank < 0 and limit < self.size:
             raise _TooMuch(f"header of a part of more than {PART_HEADER_MAX} octets")
-        header = bytes(self.raw[start : limit if blank < 0 else blank + 2])
-        return self.content(self.part(locate(header)[0], default), limit if blank < 0 else blank + 4, depth)
+        part = (_known if end - start <= KNOWN_MAX else _read)(bytes(raw[start:end]), default)
+        return self.content(part, limit if blank < 0 else blank + 4, depth)
 
     def content(self, part: Part, start: int, depth: int) -> Delimiter:
         """Read the body that begins at `start`."""
@@ -168,7 +181,7 @@ class _Walk:
 
     def open(self, boundaries: list[bytes]) -> None:
         self.boundaries = boundaries
-        self.common = b"\r\n--" + _common_start(boundaries)
+        self.common = b"\r\n--" + (boundaries[0] if len(boundaries) == 1 else _common_start(boundaries))
         self.pattern = None
 
     def delimiter(self, start: int, limit: int | None = None) -> Delimiter:
@@ -176,32 +189,35 @@ class _Walk:
 
         The search begins at the line break before `start`, so that an empty entity is seen.
         """
-        end = len(self.raw) if limit is None else limit
-        nothing = Delimiter(end, end, -1, True)
-        if not self.boundaries:
-            return nothing
-        position = max(0, start - 2)
-        while self.strangers < STRANGERS_MAX:
-            position = self.raw.find(self.common, position, end)
-            if position < 0:
-                return nothing
-            if found := self.boundary_line(position, end):
+        end = self.size if limit is None else limit
+        if self.boundaries:
+            raw, common = self.raw, self.common
+            position = start - 2 if start > 2 else 0
+            while self.strangers < STRANGERS_MAX:
+                position = raw.find(common, position, end)
+                if position < 0:
+                    return Delimiter(end, end, -1, True)
+                if found := self.boundary_line(position, end):
+                    return found
+                self.strangers += 1
+                position += 2
+            if found := self.search(position, end):
                 return found
-            self.strangers += 1
-            position += 2
-        return self.search(position, end) or nothing
+        return Delimiter(end, end, -1, True)
 
     def boundary_line(self, start: int, end: int) -> Delimiter | None:
         """The boundary line whose line break is at `start`; None when it is another line."""
         stop = self.raw.find(b"\r\n", start + 2, end)
-        stop = end if stop < 0 else stop
+        if stop < 0:
+            stop = end
         line = self.raw[start + 4 : stop]
-        for level in range(len(self.boundaries) - 1, -1, -1):  # the innermost first
-            boundary = self.boundaries[level]
+        level = len(self.boundaries)
+        for boundary in reversed(self.boundaries):  # the innermost first
+            level -= 1
             if line.startswith(boundary):
                 rest = line[len(boundary) :].rstrip(b" \t")
-                if rest in (b"", b"--"):
-                    return Delimiter(start, min(stop + 2, len(self.raw)), level, rest == b"--")
+                if not rest or rest == b"--":
+                    return Delimiter(start, min(stop + 2, self.size), level, bool(rest))
         return None
 
     def search(self, start: int, end: int) -> Delimiter | None:
@@ -213,7 +229,7 @@ class _Walk:
         if match is None:
             return None
         level = max(level for level, boundary in enumerate(self.boundaries) if boundary == match[1])
-        return Delimiter(match.start(), min(match.end() + 2, len(self.raw)), level, match[2] is not None)
+        return Delimiter(match.start(), min(match.end() + 2, self.size), level, match[2] is not None)
 
 
 def _common_start(boundaries: list[bytes]) -> bytes:

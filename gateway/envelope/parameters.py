@@ -17,6 +17,7 @@ PARAMETERS_MAX = 128
 KNOWN_MAX = 48  # octets of a value that is remembered as read: `text/plain; charset="utf-8"`, but no file's name
 NAME_MAX = 255  # characters of a file name, as file systems have it
 
+_ONE = re.compile(r'([^;]*);[ \t]*([A-Za-z-]+)=(?:"([^"\\]*)"|([^\s";]*))[ \t]*(?:;[ \t]*)?\Z')  # as most values are
 _MARK = re.compile(r'[;"]')
 _QUOTED_REST = re.compile(r'(?:[^"\\]|\\.)*"', re.S)  # from after the opening quote
 _SECTION = re.compile(r"([^*]+)(?:\*([0-9]{1,4}))?(\*)?\Z")  # name*2* of RFC 2231 §3 and §4
@@ -42,6 +43,12 @@ def _parse(value: bytes) -> tuple[str, Mapping[str, str]]:
     if not value:
         return "", {}
     text = value.replace(b"\r\n", b"").decode("utf-8", "replace")
+    if one := _ONE.match(text):
+        return one[1].strip().lower(), {one[2].lower(): _decoded(one[one.lastindex or 0])}
+    return _parse_any(text)
+
+
+def _parse_any(text: str) -> tuple[str, Mapping[str, str]]:
     first, _, rest = text.partition(";")
     plain: dict[str, str] = {}
     sections: dict[str, Pieces] = {}
@@ -65,6 +72,8 @@ def file_name(text: str) -> str:
     """A file name fit to be shown and stored: no path, no controls, no marks that turn the writing direction, NFC."""
     if not text:
         return ""
+    if text.isascii() and text.isprintable() and "/" not in text and "\\" not in text:
+        return text.strip()[:NAME_MAX]
     name = re.split(r"[/\\]", _UNSAFE.sub("", text).rstrip("/\\"))[-1].strip()
     return unicodedata.normalize("NFC", name[:NAME_MAX])
 

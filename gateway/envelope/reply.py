@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
+
+from gateway.values import value
 
 LINE_MAX = 510  # octets without CRLF, RFC 5321 §4.5.3.1.5
 _ENHANCED = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}\Z")  # \d would let other scripts' digits through
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Reply:
     """One reply of RFC 5321 §4.2 with its enhanced status code (RFC 3463); `text` may hold several lines."""
 

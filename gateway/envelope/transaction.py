@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address
 
 from gateway.envelope.address import Mailbox
 from gateway.envelope.message import Message
+from gateway.values import value
 
 Parameters = tuple[tuple[str, str | None], ...]  # ESMTP parameters: keyword in upper case, value with its case kept
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Client:
     """The SMTP client as the door sees it, after PROXY or XCLIENT."""
 
@@ -24,7 +24,7 @@ class Client:
     name: str = ""  # host name when the proxy in front told it (XCLIENT NAME), else ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ForwardPath:
     """One accepted RCPT TO with its parameters (NOTIFY, ORCPT), to be passed on unchanged."""
 
@@ -32,7 +32,7 @@ class ForwardPath:
     parameters: Parameters = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Transaction:
     """One transaction, complete at the end of DATA."""
 

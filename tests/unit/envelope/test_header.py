@@ -70,6 +70,9 @@ def test_S29_a_field_with_NUL_in_its_name_is_not_the_field_of_that_name() -> Non
         (b"=?punycode?Q?a?=", "=?punycode?Q?a?="),
         (b"=?utf-8?Q?a=ZZ?=", "a=ZZ"),
         (b"=?utf-8?B?A?=", ""),
+        ("=?utf-8?B?QsOhé?=".encode(), "=?utf-8?B?QsOhé?="),  # no letter of base64
+        ("=?utf-8?B?QsOhé?= =?utf-8?B?bw==?=".encode(), "=?utf-8?B?QsOhé?= =?utf-8?B?bw==?="),
+        ("=?utf-8?Q?Bé?=".encode(), "B?"),
         (b"\xff", "\ufffd"),
     ],
 )
