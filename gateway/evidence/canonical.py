@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
 
 from gateway.envelope.header import Field
 from gateway.envelope.message import Message
@@ -46,23 +47,15 @@ def canonical_field(message: Message, field: Field, *, relaxed: bool) -> bytes:
     return octets
 
 
-def signed_fields(message: Message, names: Iterable[bytes], itself: Field, *, relaxed: bool) -> list[bytes]:
+def signed_fields(message: Message, names: Sequence[bytes], itself: Field, *, relaxed: bool) -> list[bytes]:
     """The fields that h= names, taken from the bottom up (RFC 6376 §5.4.2); `itself` is never one of them."""
-    plain = relaxed and _is_plain(message.header)
-    left = {itself.key: [field for field in message.all(itself.key) if field.start != itself.start]}
-    octets: list[bytes] = []
-    for name in names:
-        fields = left.get(name)
-        if fields is None:
-            fields = left[name] = message.all(name).copy()
-        if not fields:
-            continue
-        field = fields.pop()
-        if plain:
-            octets.append(b"%b:%b\r\n" % (name, b" ".join(field.value.split())))
-        else:
-            octets.append(canonical_field(message, field, relaxed=relaxed))
-    return octets
+    left = dict(zip(names, map(reversed, map(message.all, names)), strict=True))
+    if itself.key in left:
+        left[itself.key] = reversed([field for field in message.all(itself.key) if field.start != itself.start])
+    taken = zip(names, map(next, map(left.__getitem__, names), repeat(None)), strict=False)
+    if relaxed and _is_plain(message.header):
+        return [b"%b:%b\r\n" % (name, b" ".join(field.value.split())) for name, field in taken if field]
+    return [canonical_field(message, field, relaxed=relaxed) for _, field in taken if field]
 
 
 def _is_plain(header: bytes) -> bool:
@@ -92,6 +85,10 @@ def _hashes(blocks: Iterable[bytes], limits: set[int | None]) -> dict[int | None
     digests: dict[int | None, bytes] = {}
     hasher, total = hashlib.sha256(), 0
     for block in blocks:
+        if not cuts:
+            hasher.update(block)
+            total += len(block)
+            continue
         view, offset = memoryview(block), 0
         while cuts and cuts[-1] <= total + len(block):
             cut = cuts.pop()
@@ -101,6 +98,8 @@ def _hashes(blocks: Iterable[bytes], limits: set[int | None]) -> dict[int | None
         hasher.update(view[offset:])
         total += len(block)
     whole = hasher.digest()
+    if not digests:
+        return dict.fromkeys(limits, (whole, total))
     return {limit: (digests.get(limit, whole), total) for limit in limits}
 
 

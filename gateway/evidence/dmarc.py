@@ -60,11 +60,10 @@ def _related(domain: str, author: str) -> bool:
 
 def identifiers(spf: MethodResult, dkim: tuple[MethodResult, ...]) -> tuple[Identifier, ...]:
     """The identifiers that can carry DMARC; of SPF only the MAIL FROM identity (RFC 9989 §4.4.2)."""
-    found = [Identifier("spf", spf.get("domain"), spf.result)]
-    for result in dkim:
-        if domain := result.get("header.d").lower():
-            found.append(Identifier("dkim", domain, result.result, bool(result.get("length"))))
-    return tuple(found)
+    signed = [
+        Identifier("dkim", result.get("header.d").lower(), result.result, bool(result.get("length"))) for result in dkim
+    ]
+    return (Identifier("spf", spf.get("domain"), spf.result), *[one for one in signed if one.domain])
 
 
 def evaluate(message: Message, spf: MethodResult, dkim: tuple[MethodResult, ...], zone: Zone) -> Alignment | None:

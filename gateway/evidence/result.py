@@ -25,10 +25,7 @@ class MethodResult:
 
     def get(self, name: str) -> str:
         """A property or fact by name, "" when absent."""
-        for key, text in self.properties + self.facts:
-            if key == name:
-                return text
-        return ""
+        return dict(reversed(self.properties + self.facts)).get(name, "")  # the first of a name counts
 
 
 @value

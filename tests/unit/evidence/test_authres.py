@@ -105,11 +105,13 @@ def test_s27_whatever_is_written_reads_back_as_it_was_meant(value: str, reason: 
 
 _EVIDENCE = evidence()
 _LETTERS = st.text("abYZ09+/=._-@", min_size=1, max_size=16)
-_VALUES = st.one_of(_LETTERS, st.sampled_from([*HOSTILE, "", "@a.vn", "a@b+c", "vanthu@longan.edu.vn", "a@" + "b" * 400]))
+_VALUES = st.one_of(
+    _LETTERS, st.sampled_from([*HOSTILE, "", "@a.vn", "a@b+c", "vanthu@longan.edu.vn", "a@" + "b" * 400])
+)
 
 
 @given(
-    reason=st.one_of(st.just(""), st.text(max_size=30), st.text("ab =;()\"@.\\", max_size=12)),
+    reason=st.one_of(st.just(""), st.text(max_size=30), st.text('ab =;()"@.\\', max_size=12)),
     values=st.lists(_VALUES, max_size=3),
     name=st.sampled_from(["header.b", "smtp.mailfrom", "header.s"]),
     last=_VALUES,
