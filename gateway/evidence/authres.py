@@ -209,7 +209,9 @@ def _encoded(text: str) -> str:
 
 def _spelling(name: str) -> str:
     """One spelling for all that a reader may take for the same name."""
-    shown = (c for c in unicodedata.normalize("NFKC", name) if unicodedata.category(c)[0] != "C")
-    visible = "".join(shown).replace("\ufffd", "")  # what is no UTF-8 may be a blank to a reader of ISO 8859-1
+    visible = name
+    if not (name.isascii() and name.isprintable()):
+        shown = (c for c in unicodedata.normalize("NFKC", name) if unicodedata.category(c)[0] != "C")
+        visible = "".join(shown).replace("\ufffd", "")  # what is no UTF-8 may be a blank to a reader of ISO 8859-1
     text = visible.casefold().strip(" .'\"<>[]")
     return text if text.isascii() or len(text) > 255 else _encoded(text)
