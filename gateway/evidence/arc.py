@@ -21,7 +21,9 @@ from gateway.evidence.zone import Question, Zone
 
 SETS_MAX = 50  # RFC 8617 §4.2.1
 
+_NAMES = (b"arc-authentication-results", b"arc-message-signature", b"arc-seal")
 _INSTANCE = re.compile(rb"[ \t\r\n]*i[ \t\r\n]*=[ \t\r\n]*([0-9]{1,3})[ \t\r\n]*(?:;|\Z)")
+_NONE = MethodResult("arc", "none", "no ARC set")
 
 
 class ChainError(ValueError):
@@ -46,7 +48,7 @@ def verify(message: Message, zone: Zone) -> MethodResult | None:
     """
     chain = _kept(message)
     if chain is None:
-        return MethodResult("arc", "none", "no ARC set")
+        return _NONE
     if isinstance(chain, ChainError):
         return MethodResult("arc", "fail", str(chain))
     instances = (("instances", str(len(chain.seals))),)
@@ -91,23 +93,24 @@ def sets(message: Message) -> list[tuple[Field, Field, Field]]:
 
 
 def _kept(message: Message) -> Chain | ChainError | None:
-    if "arc chain" not in message.memo:
+    memo = message.memo
+    if "arc chain" not in memo:
         try:
-            message.memo["arc chain"] = _chain(message)
+            memo["arc chain"] = _chain(message)
         except ChainError as error:
-            message.memo["arc chain"] = error
+            memo["arc chain"] = error
         except TagError as error:
-            message.memo["arc chain"] = ChainError(str(error))
-    kept: Chain | ChainError | None = message.memo["arc chain"]
+            memo["arc chain"] = ChainError(str(error))
+    kept: Chain | ChainError | None = memo["arc chain"]
     return kept
 
 
 def _chain(message: Message) -> Chain | None:
     """Put the sets together (RFC 8617 §5.2 steps 1 to 3). Raises ChainError, TagError; None without any set."""
-    given = [message.all(name) for name in (b"arc-authentication-results", b"arc-message-signature", b"arc-seal")]
-    count = max(len(fields) for fields in given)
-    if count == 0:
+    given = tuple(map(message.all, _NAMES))
+    if not any(given):
         return None
+    count = max(map(len, given))
     if count > SETS_MAX:
         raise ChainError(f"more than {SETS_MAX} ARC sets")
     results = _by_instance(given[0], count, _result_instance)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
 
 from gateway.envelope.address import Mailbox
 from gateway.envelope.message import Message
@@ -31,30 +28,13 @@ class Ration(Recorder):
         super().__init__(zone)
         self._asked = asked
 
-    def get(self, question: Question, /) -> Answer | None:
-        answer = super().get(question)
-        if answer is None and question not in self._asked:
+    def _unknown(self, question: Question) -> Answer | None:
+        if question not in self._asked:
             if len(self._asked) >= QUESTIONS_MAX:
-                self.missing.discard(question)
-                self.used[question] = answer = _OVER
-            else:
-                self._asked.add(question)
-        return answer
-
-
-_T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    """Results of one pass; None where answers are missing."""
-
-    dkim: tuple[MethodResult, ...] | None
-    mail_from: MethodResult | None
-    helo: MethodResult | None
-    iprev: MethodResult | None
-    arc: MethodResult | None
-    dmarc: Alignment | None
+                self.used[question] = _OVER
+                return _OVER
+            self._asked.add(question)
+        return super()._unknown(question)
 
 
 def assess(transaction: Transaction, zone: Zone, *, authserv_id: str = "", now: datetime) -> Evidence | Unanswered:
@@ -66,59 +46,85 @@ def assess(transaction: Transaction, zone: Zone, *, authserv_id: str = "", now: 
     """
     message = transaction.message
     recorder = Ration(zone, message.memo.setdefault("asked", set()))
-    parts = _pass(transaction, recorder, authserv_id, now)
-    alignment = parts.dmarc
-    if not (parts.dkim and parts.mail_from and parts.helo and parts.iprev and parts.arc and alignment):
+    signed, sent, greeted, reverse, sealed, alignment = _pass(transaction, recorder, authserv_id, now)
+    if not (signed and sent and greeted and reverse and sealed and alignment):
         return Unanswered(frozenset(recorder.missing))
-    proven = not message.problems
+    problems = message.problems
     return Evidence(
-        spf_mailfrom=parts.mail_from,
-        spf_helo=parts.helo,
-        dkim=parts.dkim,
+        spf_mailfrom=sent,
+        spf_helo=greeted,
+        dkim=signed,
         dmarc=alignment.result,
-        arc=parts.arc,
-        iprev=parts.iprev,
-        malformed=message.problems,
-        aligned_dkim=alignment.dkim if proven else (),
-        aligned_spf=alignment.spf if proven else "",
+        arc=sealed,
+        iprev=reverse,
+        malformed=problems,
+        aligned_dkim=() if problems else alignment.dkim,
+        aligned_spf="" if problems else alignment.spf,
         zone=recorder.used,
     )
 
 
+_Parts = tuple[  # results of one pass; None where answers are missing
+    tuple[MethodResult, ...] | None,  # of DKIM
+    MethodResult | None,  # of SPF for MAIL FROM
+    MethodResult | None,  # of SPF for HELO
+    MethodResult | None,  # of iprev
+    MethodResult | None,  # of ARC
+    Alignment | None,
+]
+
+
 def _pass(transaction: Transaction, zone: Zone, authserv_id: str, now: datetime) -> _Parts:
     """One pass, dearest evidence first: where the ration ends, it ends for ARC and HELO before it does for DKIM."""
-    message, client = transaction.message, transaction.client
-    address, helo, path = client.address, client.helo, transaction.reverse_path
-    signed = _guard("dkim", lambda: dkim.verify(message, zone, now), lambda failed: (failed,))
-    sent = _guard("spf", lambda: spf.mail_from(address, helo, path, zone, receiver=authserv_id, now=now), _same)
+    message, client, path = transaction.message, transaction.client, transaction.reverse_path
+    address, helo = client.address, client.helo
+    try:
+        signed = dkim.verify(message, zone, now)
+    except Exception as error:
+        signed = (_fault("dkim", error),)
+    try:
+        sent = spf.mail_from(address, helo, path, zone, receiver=authserv_id, now=now)
+    except Exception as error:
+        sent = _fault("spf", error)
+    alignment = None
     if signed and sent:
-        alignment = _guard("dmarc", lambda: dmarc.evaluate(message, sent, signed, zone), Alignment)
+        try:
+            alignment = dmarc.evaluate(message, sent, signed, zone)
+        except Exception as error:
+            alignment = Alignment(_fault("dmarc", error))
     else:
-        alignment = None
         for question in dmarc_questions(message, path):
             zone.get(question)
-    reverse = _guard("iprev", lambda: iprev.verify(address, zone), _same)
-    greeted = _guard("spf", lambda: spf.of_helo(address, helo, zone, receiver=authserv_id, now=now), _same)
-    sealed = _guard("arc", lambda: arc.verify(message, zone), _same)
-    return _Parts(signed, sent, greeted, reverse, sealed, alignment)
-
-
-def _same(result: MethodResult) -> MethodResult:
-    return result
-
-
-def _guard(method: str, run: Callable[[], _T | None], wrap: Callable[[MethodResult], _T]) -> _T | None:
-    """What a method gives; an exception that nobody expected proves nothing and is told as such."""
     try:
-        return run()
-    except Exception as error:  # a library's or our own mistake must not become silence (DESIGN: fail closed)
-        return wrap(MethodResult(method, "permerror", f"internal: {type(error).__name__}"))
+        reverse = iprev.verify(address, zone)
+    except Exception as error:
+        reverse = _fault("iprev", error)
+    try:
+        greeted = spf.of_helo(address, helo, zone, receiver=authserv_id, now=now)
+    except Exception as error:
+        greeted = _fault("spf", error)
+    try:
+        sealed = arc.verify(message, zone)
+    except Exception as error:
+        sealed = _fault("arc", error)
+    return signed, sent, greeted, reverse, sealed, alignment
+
+
+def _fault(method: str, error: Exception) -> MethodResult:
+    """The result of a method that raised what nobody expected: it proves nothing and is told as such.
+
+    A library's or our own mistake must not become silence (DESIGN: fail closed).
+    """
+    return MethodResult(method, "permerror", f"internal: {type(error).__name__}")
 
 
 def early_questions(client: Client, helo: str, reverse_path: Mailbox | None) -> set[Question]:
     """At most four questions that assess() is sure to ask, known at MAIL: SPF of both identities, and iprev."""
-    domains = {spf.domain_of(helo), spf.domain_of(str(reverse_path)) if reverse_path else ""} - {""}
-    return {iprev.pointer(client.address), *(Question(domain, "TXT") for domain in domains)}
+    questions = {iprev.pointer(client.address)}
+    for domain in (helo, reverse_path.domain if reverse_path else ""):
+        if asked := spf.domain_of(domain):
+            questions.add(Question(asked, "TXT"))
+    return questions
 
 
 def message_questions(message: Message) -> set[Question]:

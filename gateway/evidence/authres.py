@@ -18,11 +18,9 @@ from authres.core import AuthResError
 from gateway.envelope.header import Field, decode_text, make_field, spelled_with
 from gateway.envelope.message import Message
 from gateway.evidence.names import printable
-from gateway.evidence.result import Evidence, MethodResult
+from gateway.evidence.result import Evidence, MethodResult, Properties
 
 _library: Any = library  # untyped
-
-Properties = tuple[tuple[str, str], ...]
 
 NAME = "Authentication-Results"
 READ_MAX = 8 * 1024  # octets of a stranger's field that are read
@@ -36,6 +34,8 @@ _PLAIN = re.compile(r"(?:[A-Za-z0-9._+=-]*@)?[A-Za-z0-9._+-]+\Z")  # such values
 _MAILBOX = re.compile(
     r"""(?:[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+|"[\x20\x21\x23-\x5b\x5d-\x7e]*")?@[A-Za-z0-9._-]+\Z""",
 )
+_SENDER = re.compile(r"[A-Za-z0-9._+=-]*@[A-Za-z0-9._-]+\Z")  # plain, and a mailbox
+_BASE64 = re.compile(r"[A-Za-z0-9+/=]+\Z")
 _QUOTABLE = re.compile(r"[\x20-\x3f\x41-\x7e]+\Z")  # printable ASCII without "@", which authres would leave unquoted
 _NAMES = re.compile(r"[a-z]+\.[a-z0-9-]+\Z")
 _ANY_SPELLING = re.compile(spelled_with(b"a-z-", NAME.lower().encode()) + rb"[^a-z-]*\Z")
@@ -45,22 +45,40 @@ def write(evidence: Evidence, authserv_id: str) -> bytes:
     """The field for this evidence, folded, CRLF included. Raises ValueError for an authserv-id that is no host name."""
     if not _ID.match(authserv_id):
         raise ValueError(f"authserv-id {authserv_id!r} is not a host name")
-    results = [_text(one.method, one.result, one.reason, one.properties) for one in evidence.results]
-    header = _library.AuthenticationResultsHeader(authserv_id=authserv_id, results=results)
-    return make_field(NAME, header.header_value())
+    return make_field(NAME, "; ".join((authserv_id.lower(), *map(_text, evidence.results))))
 
 
-def _text(method: str, result: str, reason: str, properties: Properties) -> str:
-    """One result as text. Senders come again, so it is remembered, but for header.b at its end: that is new each time."""
-    name, last = properties[-1] if properties else ("", "")
-    if name == "header.b" and all(_PLAIN.match(value) for _, value in properties):
-        return f"{_clause(method, result, reason, properties[:-1])} header.b={last}"
-    return _clause(method, result, reason, properties)
+def _text(one: MethodResult) -> str:
+    """One result as text. Senders come again, so it is remembered, but for what is new each time and ends it."""
+    properties = one.properties
+    if properties:
+        name, value = properties[-1]
+        if name in _NEW and (last := _last(name, value)):
+            text, plain = _clause(one.method, one.result, one.reason, properties[:-1])
+            if plain:
+                return f"{text} {name}={last}"
+    return _clause(one.method, one.result, one.reason, properties)[0]
+
+
+_NEW = frozenset({"header.b", "smtp.mailfrom"})
+
+
+def _last(name: str, value: str) -> str:
+    """What the library makes of a plain value: itself, in quotation marks if its grammar has them; "" for other values."""
+    if len(value) > VALUE_MAX:
+        return ""
+    if name == "smtp.mailfrom":
+        return value if _SENDER.match(value) else ""
+    if not _BASE64.match(value):
+        return ""
+    return value if value.isalnum() or _WORD.match(value) else f'"{value}"'
 
 
 @lru_cache(maxsize=1024)
-def _clause(method: str, result: str, reason: str, properties: Properties) -> str:
-    return str(_written(MethodResult(method, result, reason, properties)))
+def _clause(method: str, result: str, reason: str, properties: Properties) -> tuple[str, bool]:
+    """One result as text, and whether its values are plain, so that a further property changes nothing before it."""
+    text = str(_written(MethodResult(method, result, reason, properties)))
+    return text, all(_PLAIN.match(value) for _, value in properties)
 
 
 def _written(result: MethodResult) -> Any:
@@ -122,8 +140,11 @@ def forged(message: Message, authserv_id: str) -> list[Field]:
     A field whose authserv-id is absent or cannot be read is taken for a claim. ARC-Authentication-Results belong to ARC
     and stay.
     """
+    named = message.named_like(_ANY_SPELLING)
+    if not named:
+        return []
     ours = _spelling(authserv_id)
-    return [field for field in message.named_like(_ANY_SPELLING) if _claims(field.value, ours)]
+    return [field for field in named if _claims(field.value, ours)]
 
 
 def _claims(value: bytes, ours: str) -> bool:
@@ -188,7 +209,9 @@ def _encoded(text: str) -> str:
 
 def _spelling(name: str) -> str:
     """One spelling for all that a reader may take for the same name."""
-    shown = (c for c in unicodedata.normalize("NFKC", name) if unicodedata.category(c)[0] != "C")
-    visible = "".join(shown).replace("\ufffd", "")  # what is no UTF-8 may be a blank to a reader of ISO 8859-1
+    visible = name
+    if not (name.isascii() and name.isprintable()):
+        shown = (c for c in unicodedata.normalize("NFKC", name) if unicodedata.category(c)[0] != "C")
+        visible = "".join(shown).replace("\ufffd", "")  # what is no UTF-8 may be a blank to a reader of ISO 8859-1
     text = visible.casefold().strip(" .'\"<>[]")
     return text if text.isascii() or len(text) > 255 else _encoded(text)

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
 
 from gateway.envelope.header import Field
 from gateway.envelope.message import Message
 
 BLOCK = 64 * 1024  # octets of a body that are handled at once, if its lines are shorter: they stay in the cache
 
+HEADER_PLAIN = 16 * 1024  # octets of a section up to which a field is relaxed for each signature anew, and not kept
+
 _BLANKS = re.compile(rb"[ \t]+")
+_CRLF = b"\r\n"
 _ODD = b"\r\n\x0b\x0c"  # outside of CRLF: bytes.split() takes these for white space, RFC 6376 does not
 _LINE_ENDS = re.compile(rb"(?:\n\r)+")  # of reversed octets
 
@@ -25,7 +29,7 @@ BodyHash = tuple[bytes, int]  # SHA-256 digest of the canonical body up to l=, o
 def relaxed_field(name: bytes, value: bytes) -> bytes:
     """`relaxed` form of one field, without CRLF (RFC 6376 §3.4.2)."""
     unfolded = value.translate(None, _ODD)
-    if len(value) - len(unfolded) == 2 * value.count(b"\r\n"):
+    if len(value) - len(unfolded) == 2 * value.count(_CRLF):
         text = b" ".join(unfolded.split())
     else:
         text = _BLANKS.sub(b" ", value.replace(b"\r\n", b"")).strip(b" ")
@@ -43,17 +47,22 @@ def canonical_field(message: Message, field: Field, *, relaxed: bool) -> bytes:
     return octets
 
 
-def signed_fields(message: Message, names: Iterable[bytes], itself: Field, *, relaxed: bool) -> list[bytes]:
+def signed_fields(message: Message, names: Sequence[bytes], itself: Field, *, relaxed: bool) -> list[bytes]:
     """The fields that h= names, taken from the bottom up (RFC 6376 §5.4.2); `itself` is never one of them."""
-    left: dict[bytes, list[Field]] = {}
-    octets: list[bytes] = []
-    for name in names:
-        fields = left.get(name)
-        if fields is None:
-            fields = left[name] = [field for field in message.all(name) if field.start != itself.start]
-        if fields:
-            octets.append(canonical_field(message, fields.pop(), relaxed=relaxed))
-    return octets
+    left = dict(zip(names, map(reversed, map(message.all, names)), strict=True))
+    if itself.key in left:
+        left[itself.key] = reversed([field for field in message.all(itself.key) if field.start != itself.start])
+    taken = zip(names, map(next, map(left.__getitem__, names), repeat(None)), strict=False)
+    if relaxed and _is_plain(message.header):
+        return [b"%b:%b\r\n" % (name, b" ".join(field.value.split())) for name, field in taken if field]
+    return [canonical_field(message, field, relaxed=relaxed) for _, field in taken if field]
+
+
+def _is_plain(header: bytes) -> bool:
+    """Whether bytes.split() reads white space in every field of a section as RFC 6376 does; so it is in nearly all mail."""
+    if len(header) > HEADER_PLAIN:
+        return False
+    return len(header) - len(header.translate(None, _ODD)) == 2 * header.count(_CRLF)
 
 
 def body_hash(message: Message, *, relaxed: bool, limit: int | None, also: Iterable[int | None] = ()) -> BodyHash:
@@ -62,18 +71,24 @@ def body_hash(message: Message, *, relaxed: bool, limit: int | None, also: Itera
     Results are kept in message.memo: ten signatures of a 50 MB message read its body once per canonicalisation.
     """
     kept: dict[int | None, BodyHash] = message.memo.setdefault(("body hash", relaxed), {})
-    if limit not in kept:
+    known = kept.get(limit)
+    if known is None:
         wanted = {limit, *also} - kept.keys()
         kept.update(_hashes(canonical_body(message.body, relaxed=relaxed), wanted))
-    return kept[limit]
+        known = kept[limit]
+    return known
 
 
 def _hashes(blocks: Iterable[bytes], limits: set[int | None]) -> dict[int | None, BodyHash]:
     """Digests at each limit, in one pass; a limit beyond the end gives the digest of all."""
-    cuts = sorted((limit for limit in limits if limit is not None), reverse=True)
+    cuts = sorted([limit for limit in limits if limit is not None], reverse=True)
     digests: dict[int | None, bytes] = {}
     hasher, total = hashlib.sha256(), 0
     for block in blocks:
+        if not cuts:
+            hasher.update(block)
+            total += len(block)
+            continue
         view, offset = memoryview(block), 0
         while cuts and cuts[-1] <= total + len(block):
             cut = cuts.pop()
@@ -83,11 +98,16 @@ def _hashes(blocks: Iterable[bytes], limits: set[int | None]) -> dict[int | None
         hasher.update(view[offset:])
         total += len(block)
     whole = hasher.digest()
+    if not digests:
+        return dict.fromkeys(limits, (whole, total))
     return {limit: (digests.get(limit, whole), total) for limit in limits}
 
 
 def canonical_body(body: memoryview, *, relaxed: bool) -> Iterator[bytes]:
     """The canonical body in blocks (RFC 6376 §3.4.3, §3.4.4). Empty lines are held back until a line follows them."""
+    if len(body) <= BLOCK:
+        yield _short_body(bytes(body), relaxed)
+        return
     pending, empty = 0, True
     for block in _lines(body):
         text = _relax(block) if relaxed else block
@@ -97,12 +117,24 @@ def canonical_body(body: memoryview, *, relaxed: bool) -> Iterator[bytes]:
             continue
         while pending:
             some = min(pending, BLOCK)
-            yield b"\r\n" * some
+            yield _CRLF * some
             pending -= some
         yield text[: len(text) - 2 * (ends - 1)]
         pending, empty = ends - 1, False
     if empty and not relaxed:
-        yield b"\r\n"
+        yield _CRLF
+
+
+def _short_body(text: bytes, relaxed: bool) -> bytes:
+    """The canonical form of a body that is one block."""
+    if not text.endswith(_CRLF):
+        text += _CRLF
+    if relaxed:
+        text = _relax(text)
+    ends = _trailing_line_ends(text)
+    if 2 * ends == len(text):
+        return b"" if relaxed else _CRLF
+    return text[: len(text) - 2 * (ends - 1)]
 
 
 def _lines(body: memoryview) -> Iterator[bytes]:
@@ -111,9 +143,9 @@ def _lines(body: memoryview) -> Iterator[bytes]:
     while position < length:
         block = bytes(body[position : position + size])
         if position + len(block) == length:
-            yield block if block.endswith(b"\r\n") else block + b"\r\n"
+            yield block if block.endswith(_CRLF) else block + _CRLF
             return
-        end = block.rfind(b"\r\n") + 2
+        end = block.rfind(_CRLF) + 2
         if end < 2:
             size *= 2  # a line longer than the block
             continue

@@ -1,15 +1,16 @@
 """DKIM (RFC 6376, 8301, 8463, 8616): one result for every signature, aligned signatures first.
 
-dkimpy reads the tag lists; everything that decides is here, because its `verify` gives one False for unsigned, timed out
-and tampered, and is quadratic on hostile input (safety S-16).
+Everything that decides is here: dkimpy's `verify` gives one False for unsigned, timed out and tampered, and is quadratic
+on hostile input (safety S-16). It is the yardstick of our tests.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
 from datetime import datetime
+from operator import itemgetter
 
 from gateway.envelope.address import is_under
 from gateway.envelope.header import Field
@@ -17,18 +18,20 @@ from gateway.envelope.message import Message
 from gateway.evidence.canonical import body_hash, relaxed_field, signed_fields
 from gateway.evidence.dkim_key import Key, KeyFlaw, verifies
 from gateway.evidence.keys import question, usable_keys
-from gateway.evidence.result import MethodResult
+from gateway.evidence.result import MethodResult, Properties
 from gateway.evidence.signature import SKEW, Signature, parse_dkim
 from gateway.evidence.tags import TagError, Tags, parse, squeezed, without_signature
 from gateway.evidence.zone import Question, Zone
+from gateway.values import value
 
 SIGNATURES_MAX = 10  # of one message (safety S-16)
 PREFIX_MIN = 8  # characters of b= in header.b (RFC 6008 §4)
 
+_VALUE: Callable[[tuple[str, str]], str] = itemgetter(1)
 _SDID = re.compile(rb"(?:\A|;)[ \t\r\n]*d[ \t\r\n]*=[ \t\r\n]*([^;\s]{1,255})")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Candidate:
     """A DKIM-Signature field as read: a signature, or the flaw that makes it none."""
 
@@ -37,11 +40,11 @@ class Candidate:
     flaw: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Verdict:
     result: str
     reason: str = ""
-    facts: tuple[tuple[str, str], ...] = ()
+    facts: Properties = ()
 
 
 def candidates(message: Message) -> tuple[Candidate, ...]:
@@ -84,22 +87,19 @@ def verify(message: Message, zone: Zone, now: datetime) -> tuple[MethodResult, .
     found = candidates(message)
     if not found:
         return (MethodResult("dkim", "none", "no signature"),)
-    verdicts = [_judge(message, candidate, zone, now.timestamp()) for candidate in found]
-    if any(verdict is None for verdict in verdicts):
-        return None
+    moment, prefix = now.timestamp(), _prefix_length(found)
     ignored = len(message.all(b"dkim-signature")) - len(found)
-    prefix = _prefix_length(found)
-    return tuple(
-        MethodResult(
-            "dkim",
-            verdict.result,
-            verdict.reason,
-            _properties(candidate, prefix),
-            (*verdict.facts, *((("ignored", str(ignored)),) if ignored else ())),
-        )
-        for candidate, verdict in zip(found, verdicts, strict=True)
-        if verdict is not None
-    )
+    more: Properties = (("ignored", str(ignored)),) if ignored else ()
+    results: list[MethodResult] = []
+    waiting = False
+    for candidate in found:
+        verdict = _judge(message, candidate, zone, moment)
+        if verdict is None:
+            waiting = True
+        elif not waiting:
+            properties = _properties(candidate, prefix)
+            results.append(MethodResult("dkim", verdict.result, verdict.reason, properties, verdict.facts + more))
+    return None if waiting else tuple(results)
 
 
 def _judge(message: Message, candidate: Candidate, zone: Zone, now: float) -> Verdict | None:
@@ -122,27 +122,33 @@ def _judge(message: Message, candidate: Candidate, zone: Zone, now: float) -> Ve
 
 def _check(message: Message, signature: Signature, keys: tuple[Key, ...]) -> Verdict:
     """Body hash, then the signature itself, with each key that may be used."""
-    facts: list[tuple[str, str]] = [("bits", str(keys[0].bits))]
-    if any(b"y" in key.flags for key in keys):
-        facts.append(("testing", "yes"))
-    digest, total = body_hash(
-        message, relaxed=signature.relaxed_body, limit=signature.limit, also=_limits(message, signature.relaxed_body)
-    )
-    if signature.limit is not None:
-        facts.append(("length", str(signature.limit)))
-        if signature.limit > total:
-            return Verdict("permerror", "l= is longer than the body", tuple(facts))
-        if signature.limit < total:
-            facts.append(("partial", "yes"))
+    facts: Properties = (("bits", str(keys[0].bits)),)
+    for key in keys:
+        if b"y" in key.flags:
+            facts += (("testing", "yes"),)
+            break
+    relaxed, limit = signature.relaxed_body, signature.limit
+    digest, total = body_hash(message, relaxed=relaxed, limit=limit, also=_limits(message, relaxed))
+    if limit is not None:
+        facts += (("length", str(limit)),)
+        if limit > total:
+            return Verdict("permerror", "l= is longer than the body", facts)
+        if limit < total:
+            facts += (("partial", "yes"),)
     if digest != signature.body_hash:
-        return Verdict("fail", "body hash does not match", tuple(facts))
-    if not any(verified(message, signature, key) for key in keys):
-        return Verdict("fail", "signature does not match", tuple(facts))
-    return Verdict("pass", "", tuple(facts))
+        return Verdict("fail", "body hash does not match", facts)
+    for key in keys:
+        if verified(message, signature, key):
+            return Verdict("pass", "", facts)
+    return Verdict("fail", "signature does not match", facts)
 
 
-def _limits(message: Message, relaxed: bool) -> set[int | None]:
-    return {c.signature.limit for c in candidates(message) if c.signature and c.signature.relaxed_body is relaxed}
+def _limits(message: Message, relaxed: bool) -> Collection[int | None]:
+    """The limits of all signatures with this form of the body, which is read once for them."""
+    found = candidates(message)
+    if len(found) == 1:
+        return ()
+    return {c.signature.limit for c in found if c.signature and c.signature.relaxed_body is relaxed}
 
 
 def verified(message: Message, signature: Signature, key: Key) -> bool:
@@ -163,19 +169,24 @@ def header_digest(message: Message, signature: Signature) -> bytes:
     return hashlib.sha256(b"".join(octets)).digest()
 
 
-def _properties(candidate: Candidate, prefix: int) -> tuple[tuple[str, str], ...]:
+def _properties(candidate: Candidate, prefix: int) -> Properties:
     """header.d, i, s, a and b (RFC 8601 §2.7.1, RFC 6008), as far as the field tells them."""
     signature, tags = candidate.signature, candidate.tags
-    domain = signature.domain if signature else _text(tags.get(b"d"))
-    selector = signature.selector if signature else _text(tags.get(b"s"))
+    identity = _text(tags[b"i"]) if b"i" in tags else ""
+    if signature:
+        domain, selector, algorithm = signature.domain, signature.selector, signature.algorithm
+        text = squeezed(tags[b"b"])[:prefix].decode("ascii")  # it is base64
+    else:
+        domain, selector, algorithm = _text(tags.get(b"d")), _text(tags.get(b"s")), _text(tags.get(b"a"))
+        text = _text(tags.get(b"b"))[:prefix]
     given = (
         ("header.d", domain),
-        ("header.i", _text(tags.get(b"i"))),
+        ("header.i", identity),
         ("header.s", selector),
-        ("header.a", _text(tags.get(b"a"))),
-        ("header.b", _text(tags.get(b"b"))[:prefix]),
+        ("header.a", algorithm),
+        ("header.b", text),
     )
-    return tuple((name, value) for name, value in given if value)
+    return tuple(filter(_VALUE, given))
 
 
 def _text(value: bytes | None) -> str:
@@ -186,6 +197,8 @@ def _text(value: bytes | None) -> str:
 
 def _prefix_length(found: tuple[Candidate, ...]) -> int:
     """As many characters of b= as tell the signatures of this message apart, eight at least (RFC 6008 §4)."""
+    if len(found) == 1:
+        return PREFIX_MIN
     texts = [squeezed(candidate.tags.get(b"b", b""))[:64] for candidate in found]
     length = PREFIX_MIN
     while length < 64 and len({text[:length] for text in texts}) < len(set(texts)):

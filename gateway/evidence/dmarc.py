@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from gateway.envelope.message import Message
 from gateway.evidence.dmarc_record import PolicyRecord, Walk, walk_from, walk_questions
@@ -10,12 +11,13 @@ from gateway.evidence.names import is_askable, printable
 from gateway.evidence.recall import Recall, Tape
 from gateway.evidence.result import MethodResult
 from gateway.evidence.zone import Outcome, Question, Zone
+from gateway.values import value
 
 IDENTIFIERS_MAX = 10  # tree walks for identifiers of one message
 _ONE_BELOW = {"reject": "quarantine", "quarantine": "none", "none": "none"}
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Alignment:
     """What DMARC says, and which identifiers carry it."""
 
@@ -27,8 +29,7 @@ class Alignment:
 _KEPT: Recall[Alignment] = Recall(1024)
 
 
-@dataclass(frozen=True, slots=True)
-class Identifier:
+class Identifier(NamedTuple):
     """A domain that SPF or DKIM speaks about."""
 
     method: str
@@ -39,7 +40,11 @@ class Identifier:
 
 def author_domain(message: Message) -> str:
     """The Author Domain when it is a DNS name, else ""."""
-    domain = message.author.domain if message.author else ""
+    return _name(message.author.domain) if message.author else ""
+
+
+@lru_cache(maxsize=4096)  # of domains that address.parse_domain() has bounded
+def _name(domain: str) -> str:
     return domain if domain and not domain.startswith("[") and is_askable(f"_dmarc.{domain}") else ""
 
 
@@ -55,13 +60,10 @@ def _related(domain: str, author: str) -> bool:
 
 def identifiers(spf: MethodResult, dkim: tuple[MethodResult, ...]) -> tuple[Identifier, ...]:
     """The identifiers that can carry DMARC; of SPF only the MAIL FROM identity (RFC 9989 §4.4.2)."""
-    signed = (
+    signed = [
         Identifier("dkim", result.get("header.d").lower(), result.result, bool(result.get("length"))) for result in dkim
-    )
-    return (
-        Identifier("spf", spf.get("domain"), spf.result),
-        *(identifier for identifier in signed if identifier.domain),
-    )
+    ]
+    return (Identifier("spf", spf.get("domain"), spf.result), *[one for one in signed if one.domain])
 
 
 def evaluate(message: Message, spf: MethodResult, dkim: tuple[MethodResult, ...], zone: Zone) -> Alignment | None:

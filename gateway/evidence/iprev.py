@@ -18,20 +18,31 @@ Address = IPv4Address | IPv6Address
 _KEPT: Recall[MethodResult] = Recall(2048)
 
 
-@lru_cache(maxsize=2048)
+def key_of(address: Address) -> Address | int:
+    """What equal addresses have in common: the hash of an IPv4Address is computed by its name, that of a number is free."""
+    return int(address) if type(address) is IPv4Address else address
+
+
 def pointer(address: Address) -> Question:
     """The PTR question for an address."""
+    return _pointer(key_of(address))
+
+
+@lru_cache(maxsize=2048)
+def _pointer(key: Address | int) -> Question:
+    address = IPv4Address(key) if isinstance(key, int) else key
     return Question(address.reverse_pointer.lower(), "PTR")
 
 
 def verify(address: Address, zone: Zone) -> MethodResult | None:
     """pass, fail, temperror or permerror (no PTR); None while answers are missing. Fact: name, when it passes."""
-    result = _KEPT.get(address, zone)
+    key = key_of(address)
+    result = _KEPT.get(key, zone)
     if result is None:
         tape = Tape(zone)
         result = _result(address, tape)
         if result is not None:
-            _KEPT.put(address, tape, result)
+            _KEPT.put(key, tape, result)
     return result
 
 

@@ -8,6 +8,7 @@ first answer that differs is the last that is asked in vain.
 from __future__ import annotations
 
 from collections.abc import Hashable
+from operator import eq, is_
 from typing import Generic, TypeVar
 
 from gateway.evidence.zone import Answer, Question, Zone
@@ -16,7 +17,6 @@ READS_MAX = 24  # questions of one result that are kept
 OCTETS_MAX = 8 * 1024  # of their records: a stranger's zone must not fill the memory (safety S-21)
 
 V = TypeVar("V")
-Reads = tuple[tuple[Question, Answer | None], ...]
 
 
 class Tape:
@@ -31,8 +31,12 @@ class Tape:
         return answer
 
     @property
-    def reads(self) -> Reads:
-        return tuple(self._reads.items())
+    def questions(self) -> tuple[Question, ...]:
+        return tuple(self._reads)
+
+    @property
+    def answers(self) -> tuple[Answer | None, ...]:
+        return tuple(self._reads.values())
 
 
 class Recall(Generic[V]):
@@ -40,28 +44,30 @@ class Recall(Generic[V]):
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._kept: dict[Hashable, tuple[Reads, V]] = {}
+        self._kept: dict[Hashable, tuple[tuple[Question, ...], tuple[Answer | None, ...], V]] = {}
 
     def get(self, key: Hashable, zone: Zone) -> V | None:
         """The result under this key, if the zone says what it said then. It is asked what computing would ask it."""
         kept = self._kept.get(key)
         if kept is None:
             return None
-        reads, value = kept
-        for question, answer in reads:
-            now = zone.get(question)
-            if now is not answer and now != answer:
-                return None
+        questions, answers, value = kept
+        # Out of the resolver's cache come the same objects as the last time, until they expire: then they may be equal.
+        if all(map(is_, map(zone.get, questions), answers)):
+            return value
+        if not all(map(eq, map(zone.get, questions), answers)):
+            return None
+        self._kept[key] = (questions, tuple(map(zone.get, questions)), value)
         return value
 
     def put(self, key: Hashable, tape: Tape, value: V) -> None:
         """Keep a result that rests on nothing but the key and what the tape read; one that read much is not kept."""
-        reads = tape.reads
-        if len(reads) > READS_MAX or sum(_octets(answer) for _, answer in reads) > OCTETS_MAX:
+        questions, answers = tape.questions, tape.answers
+        if len(questions) > READS_MAX or sum(map(_octets, answers)) > OCTETS_MAX:
             return
         if len(self._kept) >= self._size:
             self._kept = {}
-        self._kept[key] = (reads, value)
+        self._kept[key] = (questions, answers, value)
 
 
 def _octets(answer: Answer | None) -> int:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from gateway.evidence.zone import Answer, Question
+from gateway.values import value
+
+Properties = tuple[tuple[str, str], ...]  # names and values
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class MethodResult:
     """One result of one method: `dkim=fail reason="body hash" header.d=example.vn`.
 
@@ -17,15 +20,15 @@ class MethodResult:
     method: str  # spf, dkim, dmarc, arc, iprev
     result: str  # of RFC 8601 §2.7: none, pass, fail, softfail, neutral, policy, temperror, permerror
     reason: str = ""
-    properties: tuple[tuple[str, str], ...] = ()  # ("smtp.mailfrom", "a@example.vn") ...
-    facts: tuple[tuple[str, str], ...] = ()
+    properties: Properties = ()  # ("smtp.mailfrom", "a@example.vn") ...
+    facts: Properties = ()
 
     def get(self, name: str) -> str:
         """A property or fact by name, "" when absent."""
-        return next((value for key, value in (*self.properties, *self.facts) if key == name), "")
+        return dict(reversed(self.properties + self.facts)).get(name, "")  # the first of a name counts
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Evidence:
     """All that one message proves, with the DNS answers it rests on."""
 

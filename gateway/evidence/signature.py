@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import lru_cache
 
 from gateway.envelope.address import AddressError, is_under, parse_domain
 from gateway.envelope.header import Field
 from gateway.evidence.tags import TagError, Tags, number, octets_of, parse, squeezed, words
+from gateway.values import value
 
 NAMES_MAX = 200  # names in h= (safety S-16)
 SKEW = 300  # seconds that clocks may differ
 
 _ALGORITHMS = {b"rsa-sha256": "rsa-sha256", b"ed25519-sha256": "ed25519-sha256", b"rsa-sha1": "rsa-sha1"}
-_FORMS = {b"simple": False, b"relaxed": True}
+_RELAXED = {b"simple": False, b"relaxed": True}
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Signature:
     """One signature field without flaw in its syntax."""
 
@@ -35,6 +36,7 @@ class Signature:
     chain: str = ""  # cv= of a seal
 
 
+@lru_cache(maxsize=4096)  # what is no domain raises and is not kept, so its keys are short
 def _name(octets: bytes, tag: str, *, labels: int) -> str:
     """A domain name, also with U-labels (RFC 8616 §5). Raises TagError."""
     if not octets:
@@ -49,18 +51,18 @@ def _name(octets: bytes, tag: str, *, labels: int) -> str:
 
 
 def _algorithm(tags: Tags) -> str:
-    if b"a" not in tags:
-        raise TagError("a= is missing")
-    if tags[b"a"] not in _ALGORITHMS:
-        raise TagError("unknown algorithm")
-    return _ALGORITHMS[tags[b"a"]]
+    algorithm = _ALGORITHMS.get(tags.get(b"a", b""))
+    if algorithm is None:
+        raise TagError("unknown algorithm" if b"a" in tags else "a= is missing")
+    return algorithm
 
 
+@lru_cache(maxsize=64)  # few values are not unknown, which raise and are not kept
 def _forms(value: bytes) -> tuple[bool, bool]:
     header, _, body = value.partition(b"/")
-    if header not in _FORMS or (body or b"simple") not in _FORMS:
+    if header not in _RELAXED or (body or b"simple") not in _RELAXED:
         raise TagError("unknown canonicalization")
-    return _FORMS[header], _FORMS[body or b"simple"]
+    return _RELAXED[header], _RELAXED[body or b"simple"]
 
 
 def _message_signature(field: Field, tags: Tags) -> Signature:

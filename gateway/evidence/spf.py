@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 
 import spf
 
 from gateway.envelope.address import Mailbox
-from gateway.evidence.iprev import Address
-from gateway.evidence.names import is_askable, printable
+from gateway.evidence.iprev import Address, key_of
+from gateway.evidence.names import NAME_MAX, is_askable, printable
 from gateway.evidence.recall import Recall, Tape
-from gateway.evidence.result import MethodResult
+from gateway.evidence.result import MethodResult, Properties
 from gateway.evidence.spf_query import Missing, Query
 from gateway.evidence.zone import Question, Record, Zone
 
@@ -19,7 +20,6 @@ TEXT_MAX = 400  # characters of a reason or an explanation
 
 _RESULTS = frozenset({"none", "pass", "fail", "softfail", "neutral", "temperror", "permerror"})
 
-Properties = tuple[tuple[str, str], ...]
 Outcome = tuple[str, str, Properties]  # result, reason, facts
 
 _KEPT: Recall[Outcome] = Recall(2048)
@@ -27,7 +27,13 @@ _KEPT: Recall[Outcome] = Recall(2048)
 
 def domain_of(identity: str) -> str:
     """The domain that SPF asks about, "" where check_host() says none at once (RFC 7208 §4.3)."""
-    domain = identity.rpartition("@")[2].rstrip(".").lower()
+    domain = identity.rpartition("@")[2]
+    return _domain(domain) if len(domain) <= NAME_MAX else _domain.__wrapped__(domain)
+
+
+@lru_cache(maxsize=4096)
+def _domain(text: str) -> str:
+    domain = text.rstrip(".").lower()
     return domain if "." in domain and not domain.startswith("[") and is_askable(domain) else ""
 
 
@@ -56,21 +62,22 @@ def check(
     domain = domain_of(identity)
     if not domain:
         return MethodResult("spf", "none", "no domain to ask", properties)
-    outcome = _KEPT.get((client, domain), zone)
+    key = (key_of(client), domain)
+    outcome = _KEPT.get(key, zone)
     if outcome is None:
         tape = Tape(zone)
         outcome = _outcome(client, identity, helo, domain, tape, receiver, now)
         if outcome is None:
             return None
         if not outcome[1] and not _has_macros(tape):
-            _KEPT.put((client, domain), tape, outcome)
+            _KEPT.put(key, tape, outcome)
     result, reason, facts = outcome
     return MethodResult("spf", result, reason, properties, facts)
 
 
 def _has_macros(tape: Tape) -> bool:
     """Whether a record may look at more than the client and the domain: local-part, HELO, the time (RFC 7208 §7)."""
-    records = (record for _, answer in tape.reads if answer for record in answer.records)
+    records = (record for answer in tape.answers if answer for record in answer.records)
     return any(isinstance(record, bytes) and b"%" in record for record in records)
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
+from gateway.values import value
+
 QuestionType = Literal["A", "AAAA", "MX", "TXT", "PTR"]
 
 # One record: A, AAAA, PTR as text (names without final dot, lower case as received is kept); MX as (preference, name);
@@ -37,15 +39,16 @@ class Answer:
 
     @property
     def is_error(self) -> bool:
-        return self.outcome is Outcome.ERROR
+        return self.outcome is _ERROR
 
 
+_ANSWER, _ERROR = Outcome.ANSWER, Outcome.ERROR  # a name of the module is quicker than a member of the enumeration
 NODATA = Answer(Outcome.NODATA)
 NXDOMAIN = Answer(Outcome.NXDOMAIN)
 
 
 def found(*records: Record) -> Answer:
-    return Answer(Outcome.ANSWER, records)
+    return Answer(_ANSWER, records)
 
 
 class Zone(Protocol):
@@ -58,19 +61,24 @@ class Recorder:
     """A zone that remembers which of its answers were used and which were missing, so that a case can be replayed."""
 
     def __init__(self, zone: Zone) -> None:
-        self._zone = zone
+        self._known = zone.get
         self.used: dict[Question, Answer] = {}
         self.missing: set[Question] = set()
 
     def get(self, question: Question, /) -> Answer | None:
-        answer = self.used.get(question)
+        used = self.used
+        if question in used:
+            return used[question]
+        answer = self._known(question)
         if answer is None:
-            answer = self._zone.get(question)
-            if answer is None:
-                self.missing.add(question)
-            else:
-                self.used[question] = answer
+            return self._unknown(question)
+        used[question] = answer
         return answer
+
+    def _unknown(self, question: Question) -> Answer | None:
+        """What is said where the zone has no answer."""
+        self.missing.add(question)
+        return None
 
 
 class Layered:
@@ -84,7 +92,7 @@ class Layered:
         return self._own.get(question) or self._shared.get(question)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Unanswered:
     """The evidence cannot be given yet: answer these questions and ask again."""
 

@@ -19,19 +19,21 @@ class Cache:
         self._size = size
         self._clock = clock  # monotonic seconds
         self._entries: OrderedDict[Question, tuple[float, Answer]] = OrderedDict()
+        self._find, self._touch = self._entries.get, self._entries.move_to_end
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def get(self, question: Question, /) -> Answer | None:
-        entry = self._entries.get(question)
+        entry = self._find(question)
         if entry is None:
             return None
-        if self._clock() >= entry[0]:
+        until, answer = entry
+        if self._clock() >= until:
             del self._entries[question]
             return None
-        self._entries.move_to_end(question)
-        return entry[1]
+        self._touch(question)
+        return answer
 
     def put(self, question: Question, answer: Answer, seconds: float) -> None:
         """Keep an answer; no time, as with a TTL of 0, means that it is for this message only (RFC 1035 §3.2.1)."""

@@ -54,11 +54,13 @@ class Resolver:
         answers: dict[Question, Answer] = {}
         waiting: dict[Question, asyncio.Task[Answer]] = {}
         for question in questions:
-            known = self._cache.get(question) if can_exist(question.name) else NXDOMAIN
+            known = self._cache.get(question)
             if known is not None:
                 answers[question] = known
-            else:
+            elif can_exist(question.name):
                 waiting[question] = self._flight(question)
+            else:
+                answers[question] = NXDOMAIN
         if waiting:
             await asyncio.wait(waiting.values(), timeout=self._settings.timeout)
         for question, flight in waiting.items():

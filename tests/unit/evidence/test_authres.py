@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.envelope.header import make_field
 from gateway.envelope.message import Message
+from gateway.evidence import authres
 from gateway.evidence.authres import READ_MAX, forged, write
 from gateway.evidence.result import Evidence, MethodResult
 from tests.support.signing import rsa_key, sign
@@ -102,6 +104,28 @@ def test_s27_whatever_is_written_reads_back_as_it_was_meant(value: str, reason: 
 
 
 _EVIDENCE = evidence()
+_LETTERS = st.text("abYZ09+/=._-@", min_size=1, max_size=16)
+_VALUES = st.one_of(
+    _LETTERS, st.sampled_from([*HOSTILE, "", "@a.vn", "a@b+c", "vanthu@longan.edu.vn", "a@" + "b" * 400])
+)
+
+
+@given(
+    reason=st.one_of(st.just(""), st.text(max_size=30), st.text('ab =;()"@.\\', max_size=12)),
+    values=st.lists(_VALUES, max_size=3),
+    name=st.sampled_from(["header.b", "smtp.mailfrom", "header.s"]),
+    last=_VALUES,
+)
+def test_a_result_put_together_is_the_one_that_the_library_writes(
+    reason: str, values: list[str], name: str, last: str
+) -> None:
+    named = zip(("header.d", "header.i", "header.a"), values, strict=False)
+    one = MethodResult("dkim", "pass", reason, (*named, (name, last)))
+    written = str(authres._written(one))
+    field = write(replace(_EVIDENCE, dkim=(one,)), ID.upper())
+    results = [str(authres._written(result)) for result in _EVIDENCE.results]
+    header = library.AuthenticationResultsHeader(authserv_id=ID, results=[*results[:2], written, *results[3:]])
+    assert field == make_field("Authentication-Results", header.header_value())
 
 
 @pytest.mark.parametrize("name", ["", "a b", "x;y", "a\r\nb", "ü.vn", '"x"', "-", "a/1"])

@@ -7,7 +7,7 @@ import mmap
 
 import pytest
 from dkim.canonicalization import Relaxed, Simple
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from gateway.envelope.message import Message
@@ -61,3 +61,52 @@ def test_a_mapped_file_hashes_as_its_octets_do() -> None:
     for relaxed in (False, True):
         one, other = (canonical.body_hash(Message(r), relaxed=relaxed, limit=None) for r in (raw, mapped))
         assert one == other
+
+
+@given(parts=LINES, relaxed=st.booleans())
+def test_a_body_of_one_block_comes_out_as_one_of_many_blocks(parts: list[bytes], relaxed: bool) -> None:
+    body = memoryview(b"".join(parts))
+    whole = b"".join(canonical.canonical_body(body, relaxed=relaxed))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(canonical, "BLOCK", 1)
+        assert b"".join(canonical.canonical_body(body, relaxed=relaxed)) == whole
+
+
+NAMES = [b"from", b"to", b"subject", b"dkim-signature", b"x-absent"]
+FIELDS = st.lists(
+    st.tuples(
+        st.sampled_from([b"From", b"to", b"To ", b"SUBJECT\t", b"DKIM-Signature", b"X Y", b""]),
+        st.lists(
+            st.sampled_from([b"a", b"b c", b" ", b"\t", b"\r\n ", b"\r\n\t", b"\r", b"\n", b"\x0b", b"\x0c", b"\xff"]),
+            max_size=6,
+        ).map(b"".join),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+@given(fields=FIELDS, names=st.lists(st.sampled_from(NAMES), max_size=10), relaxed=st.booleans(), data=st.data())
+def test_signed_fields_are_taken_from_the_bottom_up_each_in_its_canonical_form(
+    fields: list[tuple[bytes, bytes]], names: list[bytes], relaxed: bool, data: st.DataObject
+) -> None:
+    message = Message(b"".join(name + b":" + value + b"\r\n" for name, value in fields) + b"\r\nx\r\n")
+    assume(message.fields)
+    itself = data.draw(st.sampled_from(message.fields))
+    left = [field for field in message.fields if field.start != itself.start]
+    expected = []
+    for name in names:
+        same = [field for field in left if field.key == name]
+        if same:
+            left.remove(same[-1])
+            expected.append(canonical.canonical_field(message, same[-1], relaxed=relaxed))
+    assert canonical.signed_fields(message, names, itself, relaxed=relaxed) == expected
+
+
+def test_S16_many_signatures_of_a_large_section_relax_each_field_once() -> None:
+    raw = b"".join(b"X-%d: a  b\r\n\tc\r\n" % number for number in range(900)) + b"From: a@example.vn\r\n"
+    message = Message(raw + b"X-Large: " + b"x " * canonical.HEADER_PLAIN + b"\r\n\r\n")
+    names = [field.key for field in message.fields]
+    first, second = (canonical.signed_fields(message, names, message.fields[0], relaxed=True) for _ in range(2))
+    assert len(first) == 901
+    assert all(one is other for one, other in zip(first, second, strict=True))

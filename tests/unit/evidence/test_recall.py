@@ -45,6 +45,17 @@ def test_an_answer_that_was_missing_and_has_come_counts_as_changed():
     assert recall.get("key", {FIRST: NXDOMAIN}) is None
 
 
+def test_an_equal_answer_takes_the_place_of_one_that_has_expired():
+    recall: Recall[str] = Recall(8)
+    keep(recall, {FIRST: found(b"one"), SECOND: NXDOMAIN}, FIRST, SECOND)
+    renewed = found(b"one")
+    for _ in range(2):
+        recorder = Recorder({FIRST: renewed, SECOND: NXDOMAIN})
+        assert recall.get("key", recorder) == "value"
+        assert list(recorder.used) == [FIRST, SECOND]
+    assert recall._kept["key"][1][0] is renewed
+
+
 def test_S21_large_answers_and_many_results_do_not_fill_the_memory():
     recall: Recall[int] = Recall(8)
     tape = Tape({FIRST: found(b"x" * (OCTETS_MAX + 1))})
@@ -94,6 +105,18 @@ def test_iprev_follows_a_name_that_no_longer_leads_back():
     zone[Question("mail.iprev.example", "A")] = found("192.0.2.78")
     results.append(iprev.verify(client, zone))
     assert [result.result for result in results if result] == ["pass", "fail"]
+
+
+def test_an_address_of_either_kind_is_itself_alone():
+    """As numbers they may be equal."""
+    old, new = ip_address("192.0.2.79"), ip_address("::c000:24f")
+    assert int(old) == int(new)
+    zone = {iprev.pointer(old): found("mail.old.example"), Question("mail.old.example", "A"): found("192.0.2.79")}
+    zone[iprev.pointer(new)] = NXDOMAIN
+    for address, expected in ((old, "pass"), (new, "permerror")) * 2:
+        result = iprev.verify(address, zone)
+        assert result is not None
+        assert (result.result, result.get("policy.iprev")) == (expected, str(address))
 
 
 def test_dmarc_tells_results_apart_that_rest_on_the_same_answers():
