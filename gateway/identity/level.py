@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date
 
 from gateway.envelope.address import is_under
 from gateway.evidence.result import Evidence, MethodResult
 from gateway.identity.grounds import Grounds
 from gateway.identity.identity import Level
+from gateway.values import value
 
 # Hosts that sign for a tenant without DKIM of its own, under a name made of the tenant's.
 DASHED_SIGNER = "gappssmtp.com"  # moet-edu-vn.20230601.gappssmtp.com; the dashes are ambiguous
 TENANT_SIGNER = "onmicrosoft.com"  # moetvn.onmicrosoft.com; the tenant chose the word
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Proof:
     level: Level
     reason: str
@@ -24,7 +24,7 @@ class Proof:
     proposals: tuple[str, ...] = ()  # lines for policy.yaml, to be checked by an admin
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Case:
     domain: str  # Author Domain
     evidence: Evidence

@@ -110,12 +110,15 @@ class Index(Generic[T]):
         self._exact: dict[str, T] = {}  # key: address, domain or *.domain
         self._more: dict[str, list[T]] = {}  # further values of a key, in the order in which they were added
         self._globs: dict[str, list[tuple[str, T]]] = {}  # by domain, the longest pattern first
+        self._has_subdomains = False  # most lists name no `*.domain`, and then no domain above is looked up
 
     def add(self, pattern: Pattern, value: T) -> None:
         if pattern.kind is Kind.ADDRESS_PATTERN:
             entry = (pattern.local_part, value)
             insort(self._globs.setdefault(pattern.domain, []), entry, key=lambda other: -len(other[0]))
             return
+        if pattern.kind is Kind.SUBDOMAINS:
+            self._has_subdomains = True
         key = pattern.key
         if key in self._exact:
             self._more.setdefault(key, []).append(value)
@@ -124,21 +127,27 @@ class Index(Generic[T]):
 
     def find(self, mailbox: Mailbox) -> Iterator[T]:
         """Every value whose pattern matches: address, address pattern, domain, `*.domain` with the longest first."""
-        local = mailbox.local_part.lower()
-        yield from self._at(f"{local}@{mailbox.domain}")
-        for pattern, value in self._globs.get(mailbox.domain, ()):
+        local, domain = mailbox.local_part.lower(), mailbox.domain
+        key = f"{local}@{domain}"
+        if key in self._exact:
+            yield from self._at(key)
+        for pattern, value in self._globs.get(domain, ()):
             if glob_matches(pattern, local):
                 yield value
-        yield from self.find_domain(mailbox.domain)
+        if domain in self._exact or self._has_subdomains:
+            yield from self.find_domain(domain)
 
     def find_domain(self, domain: str) -> Iterator[T]:
         """Every value whose pattern means the whole domain."""
-        yield from self._at(domain)
-        while "." in domain and not domain.startswith("["):
+        if domain in self._exact:
+            yield from self._at(domain)
+        if not self._has_subdomains or domain.startswith("["):
+            return
+        while "." in domain:
             domain = domain.partition(".")[2]
-            yield from self._at(f"*.{domain}")
+            if f"*.{domain}" in self._exact:
+                yield from self._at(f"*.{domain}")
 
     def _at(self, key: str) -> Iterator[T]:
-        if key in self._exact:
-            yield self._exact[key]
-            yield from self._more.get(key, ())
+        yield self._exact[key]
+        yield from self._more.get(key, ())

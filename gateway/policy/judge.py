@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -17,9 +16,10 @@ from gateway.identity.submission import submission
 from gateway.policy.decide import Case, decide, settle
 from gateway.policy.decision import Decision
 from gateway.policy.parse import PolicySet
+from gateway.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Judgement:
     """What the policy says of one transaction."""
 

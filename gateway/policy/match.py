@@ -7,7 +7,7 @@ level would turn the answer round, and a plain yes or no everywhere else.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -26,14 +26,9 @@ class Setting:
     official_domains: tuple[str, ...]
 
 
-class Finding(NamedTuple):
-    """What one condition found: its answer and what it saw, as a value and not as a sentence."""
-
-    answer: Answer
-    seen: str
-
-
+Finding = tuple[Answer, str]  # what one condition found: its answer and what it saw, a value and not a sentence
 Condition = Callable[[Case], Finding]
+Reading = tuple[tuple[Condition, dict[Answer, str]], ...]  # conditions, each with how its fact begins by the answer
 
 
 class Fact(NamedTuple):
@@ -59,18 +54,11 @@ class Clause:
 
     conditions: tuple[tuple[str, Condition], ...] = ()
 
-    def judge(self, case: Case, prefix: str = "") -> tuple[Answer, list[str]]:
-        """The answer and the facts. Reading ends at the first no, which settles the answer."""
-        answer: Answer = True
-        facts: list[str] = []
-        for name, condition in self.conditions:
-            found = condition(case)
-            facts.append(f"{prefix}{name}: {ANSWERS[found.answer]}: {found.seen}")
-            if found.answer is False:
-                return False, facts
-            if found.answer is None:
-                answer = None
-        return answer, facts
+    def reading(self, prefix: str) -> Reading:
+        return tuple(
+            (condition, {answer: f"{prefix}{name}: {word}: " for answer, word in ANSWERS.items()})
+            for name, condition in self.conditions
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +67,12 @@ class Match:
 
     when: Clause = Clause()
     unless: tuple[Clause, ...] = ()
+    _when: Reading = field(init=False, compare=False, repr=False)
+    _unless: tuple[Reading, ...] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_when", self.when.reading(""))
+        object.__setattr__(self, "_unless", tuple(exception.reading("unless ") for exception in self.unless))
 
     @property
     def is_always(self) -> bool:
@@ -86,14 +80,27 @@ class Match:
 
     def judge(self, case: Case) -> tuple[Answer, tuple[str, ...]]:
         """`when` and not any `unless`; every clause that was read leaves its facts."""
-        answer, facts = self.when.judge(case)
+        facts: list[str] = []
+        answer = _judge(self._when, case, facts)
         if answer is False:
             return False, tuple(facts)
-        for exception in self.unless:
-            excepted, more = exception.judge(case, "unless ")
-            facts += more
+        for exception in self._unless:
+            excepted = _judge(exception, case, facts)
             if excepted:
                 return False, tuple(facts)
             if excepted is None:
                 answer = None
         return answer, tuple(facts)
+
+
+def _judge(reading: Reading, case: Case, facts: list[str]) -> Answer:
+    """Whether all conditions hold; the facts are added. Reading ends at the first no, which settles the answer."""
+    answer: Answer = True
+    for condition, beginnings in reading:
+        found, seen = condition(case)
+        facts.append(beginnings[found] + seen)
+        if found is False:
+            return False
+        if found is None:
+            answer = None
+    return answer

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from gateway.envelope.address import Mailbox
 from gateway.envelope.header import Field
@@ -12,9 +11,10 @@ from gateway.envelope.transaction import ForwardPath, Transaction
 from gateway.identity.identity import Identity
 from gateway.policy.decision import Decision, Relay
 from gateway.policy.tags import forged_fields, prefixed_subject, tag_fields
+from gateway.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Group:
     """Recipients that get the same octets by the same route: one downstream transaction."""
 
