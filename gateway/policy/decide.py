@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 from gateway.envelope.reply import Reply
 from gateway.policy.case import Case
@@ -21,6 +22,7 @@ __all__ = ["Case", "Settled", "decide", "settle"]
 
 REFUSED_IN_MIXED = "refused-in-mixed"
 _OFF, _REMIND, _HOLD = Phase.OFF, Phase.REMIND, Phase.HOLD
+_WORDS: Final[dict[Phase | None, str]] = {None: "", **{phase: phase.value for phase in Phase}}
 
 
 def decide(case: Case, policy: PolicySet) -> Decision:
@@ -32,7 +34,7 @@ def decide(case: Case, policy: PolicySet) -> Decision:
     for rule in policy.rules:
         phase = None if rule.schedule is None else rule.schedule.phase(day, unit)
         answer, facts = rule.match.judge(case)
-        trace.append(Step(rule.name, answer, str(phase or ""), facts))
+        trace.append(Step(rule.name, answer, _WORDS[phase], facts))
         if answer is False:
             continue
         if phase is None or phase is _HOLD:

@@ -81,9 +81,14 @@ class Match:
     def judge(self, case: Case) -> tuple[Answer, tuple[str, ...]]:
         """`when` and not any `unless`; every clause that was read leaves its facts."""
         facts: list[str] = []
-        answer = _judge(self._when, case, facts)
-        if answer is False:
-            return False, tuple(facts)
+        answer: Answer = True
+        for condition, beginnings in self._when:  # as in _judge(): this is asked of each rule for each recipient
+            found, seen = condition(case)
+            facts.append(beginnings[found] + seen)
+            if found is False:
+                return False, tuple(facts)
+            if found is None:
+                answer = None
         for exception in self._unless:
             excepted = _judge(exception, case, facts)
             if excepted:
