@@ -42,8 +42,13 @@ def planned(
         found = [_sealed(transaction, evidence, results, group, signer) for group in found]
     if not by_host:
         return (found[0], found[1:]) if found else (None, [])
-    live = next((group for group in found if group.route == "main"), None)
-    others = [group for group in found if group is not live]
+    live: Group | None = None
+    others: list[Group] = []
+    for group in found:
+        if live is None and group.route == "main":
+            live = group
+        else:
+            others.append(group)
     if not others:
         return live, others
     received = received_field(transaction, hostname)  # they leave by us, not by the mail server

@@ -57,12 +57,11 @@ class DocumentNumber:
     @property
     def key(self) -> str:
         """The form in which numbers are compared: no accents, case, leading zeros."""
-        return _key(self.text)
+        number, _, symbol = self.text.partition("/")
+        return f"{number.lower().lstrip('0')} {_folded(symbol)}"
 
 
-@lru_cache(maxsize=1024)  # a number in the subject is mostly that of the attached file; never longer than a match
-def _key(text: str) -> str:
-    return fold(text).lstrip("0")
+_folded = lru_cache(maxsize=1024)(fold)  # of symbols, which are short, and the same in all that an office sends
 
 
 def find_numbers(text: str) -> tuple[DocumentNumber, ...]:
@@ -79,7 +78,7 @@ def find_numbers(text: str) -> tuple[DocumentNumber, ...]:
         number = _read(match, text)
         if number is not None:
             found.append(number)
-    return each_once(found)
+    return each_once(found) if len(found) > 1 else tuple(found)
 
 
 def find_in_name(name: str) -> tuple[DocumentNumber, ...]:
@@ -89,13 +88,11 @@ def find_in_name(name: str) -> tuple[DocumentNumber, ...]:
         number = _read_name(match)
         if number is not None:
             found.append(number)
-    return each_once(found)
+    return each_once(found) if len(found) > 1 else tuple(found)
 
 
 def each_once(numbers: Sequence[DocumentNumber]) -> tuple[DocumentNumber, ...]:
     """Without those whose key came before."""
-    if len(numbers) < 2:
-        return tuple(numbers)
     found: dict[str, DocumentNumber] = {}
     for number in numbers:
         found.setdefault(number.key, number)

@@ -8,6 +8,7 @@ letter to a teacher, and a citizen's question to the office, stay what they are.
 
 from __future__ import annotations
 
+from itertools import chain
 from operator import attrgetter
 
 from gateway.envelope.address import Mailbox
@@ -19,7 +20,7 @@ from gateway.identity.grounds import Administrative, Grounds
 from gateway.identity.identity import Submission
 from gateway.values import value
 
-_is_cited = attrgetter("is_cited")
+_name, _text, _is_cited = attrgetter("name"), attrgetter("text"), attrgetter("is_cited")
 _EXTENSIONS = {  # of files that came without a name
     "application/pdf": "pdf",
     "application/msword": "doc",
@@ -60,10 +61,10 @@ def signs_of(message: Message, administrative: Administrative) -> Signs:
 
 def _find_signs(message: Message, files: tuple[Attachment, ...], administrative: Administrative) -> Signs:
     signs = [f"subject word {word}" for word in administrative.words.found(folded_subject(message))]
-    types = sorted({extension(file) for file in files} & administrative.extensions)
+    types = sorted(administrative.extensions.intersection(map(extension, files)))
     signs += [f"attachment type {name}" for name in types]
     in_subject = find_numbers(message.subject)
-    in_names = [number for file in files for number in find_in_name(file.name)]
+    in_names = [*chain.from_iterable(map(find_in_name, map(_name, files)))]
     if not in_subject and not in_names:
         return Signs(tuple(signs), (), "", False)
     if not administrative.document_number:
@@ -73,7 +74,7 @@ def _find_signs(message: Message, files: tuple[Attachment, ...], administrative:
         signs += [f"document number {number.text} in a file name" for number in in_names]
         has_own_number = bool(in_names or types) or not all(map(_is_cited, in_subject))
     numbers = each_once(sorted((*in_subject, *in_names), key=_is_cited))  # the message's own come first
-    return Signs(tuple(signs), tuple(number.text for number in numbers), numbers[0].kind, has_own_number)
+    return Signs(tuple(signs), tuple(map(_text, numbers)), numbers[0].kind, has_own_number)
 
 
 def extension(file: Attachment) -> str:

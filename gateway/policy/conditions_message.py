@@ -162,7 +162,9 @@ def malformed(wanted: bool, _: Setting) -> Condition:
     def condition(case: Case) -> Finding:
         message = case.transaction.message
         problems = case.evidence.malformed or message.problems or mime_problems(message)
-        return bool(problems) is wanted, "; ".join(problems) or "well formed"
+        if not problems:
+            return not wanted, "well formed"
+        return wanted, "; ".join(problems)
 
     return condition
 

@@ -8,6 +8,7 @@ from typing import Final
 from gateway.identity.identity import Level, Provider
 from gateway.policy.case import Case
 from gateway.policy.match import Condition, Finding, Setting
+from gateway.policy.patterns import Domains
 
 _FREE: Final = Provider.FREE
 STRENGTH: Final = (Level.SIGNED, Level.AUTHORIZED, Level.SHARED, Level.CLAIMED)  # strongest first
@@ -25,17 +26,15 @@ def sender(words: Sequence[str], _: Setting) -> Condition:
 def author_domain(patterns: Sequence[str], setting: Setting) -> Condition:
     official = setting.official_domains if "official" in patterns else ()
     free = "free-provider" in patterns
-    exact = {*official, *(pattern for pattern in patterns if not pattern.startswith("*."))}
-    endings = tuple(f".{domain}" for domain in official) + tuple(p[1:] for p in patterns if p.startswith("*."))
+    named = (pattern for pattern in patterns if pattern not in ("official", "free-provider"))
+    wanted = Domains((*named, *official, *(f"*.{domain}" for domain in official)))
 
     def condition(case: Case) -> Finding:
         author = case.identity.author
         if author is None:
             return False, "no single Author"
         domain = author.domain
-        if domain in exact or domain.endswith(endings):
-            return True, domain
-        return free and case.identity.provider is _FREE, domain
+        return wanted.match(domain) or (free and case.identity.provider is _FREE), domain
 
     return condition
 

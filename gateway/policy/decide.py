@@ -62,6 +62,8 @@ def _notices(outcome: Outcome, reminders: Sequence[str]) -> tuple[str, ...]:
     None to a message that is refused or dropped, or that is held by a rule without a notice: such a sender may be
     anybody (AR-13), and a reminder would tell him that his message was delivered.
     """
+    if not outcome.notice and not reminders:
+        return ()
     disposition: Disposition = outcome.disposition
     if not (isinstance(disposition, Relay) or (isinstance(disposition, Hold) and outcome.notice)):
         return ()

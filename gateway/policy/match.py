@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -28,6 +29,7 @@ class Setting:
 
 Finding = tuple[Answer, str]  # what one condition found: its answer and what it saw, a value and not a sentence
 Condition = Callable[[Case], Finding]
+Facts = tuple[str, ...]  # of a rule, as the trace keeps them
 Reading = tuple[tuple[Condition, dict[Answer, str]], ...]  # conditions, each with how its fact begins by the answer
 
 
@@ -67,45 +69,45 @@ class Match:
 
     when: Clause = Clause()
     unless: tuple[Clause, ...] = ()
-    _when: Reading = field(init=False, compare=False, repr=False)
-    _unless: tuple[Reading, ...] = field(init=False, compare=False, repr=False)
+    judge: Callable[[Case], tuple[Answer, Facts]] = field(init=False, compare=False, repr=False)
+    """`when` and not any `unless`; every clause that was read leaves its facts."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_when", self.when.reading(""))
-        object.__setattr__(self, "_unless", tuple(exception.reading("unless ") for exception in self.unless))
+        judge = partial(_all_hold, self.when.reading(""))
+        if self.unless:
+            judge = partial(_with_exceptions, judge, tuple(clause.reading("unless ") for clause in self.unless))
+        object.__setattr__(self, "judge", judge)
 
     @property
     def is_always(self) -> bool:
         return not self.when.conditions and not self.unless
 
-    def judge(self, case: Case) -> tuple[Answer, tuple[str, ...]]:
-        """`when` and not any `unless`; every clause that was read leaves its facts."""
-        facts: list[str] = []
-        answer: Answer = True
-        for condition, beginnings in self._when:  # as in _judge(): this is asked of each rule for each recipient
-            found, seen = condition(case)
-            facts.append(beginnings[found] + seen)
-            if found is False:
-                return False, tuple(facts)
-            if found is None:
-                answer = None
-        for exception in self._unless:
-            excepted = _judge(exception, case, facts)
-            if excepted:
-                return False, tuple(facts)
-            if excepted is None:
-                answer = None
-        return answer, tuple(facts)
 
-
-def _judge(reading: Reading, case: Case, facts: list[str]) -> Answer:
-    """Whether all conditions hold; the facts are added. Reading ends at the first no, which settles the answer."""
+def _all_hold(reading: Reading, case: Case) -> tuple[Answer, Facts]:
+    """Reading ends at the first no, which settles the answer."""
     answer: Answer = True
+    facts: Facts = ()
     for condition, beginnings in reading:
         found, seen = condition(case)
-        facts.append(beginnings[found] + seen)
+        facts += (beginnings[found] + seen,)
         if found is False:
-            return False
+            return False, facts
         if found is None:
             answer = None
-    return answer
+    return answer, facts
+
+
+def _with_exceptions(
+    judge: Callable[[Case], tuple[Answer, Facts]], exceptions: tuple[Reading, ...], case: Case
+) -> tuple[Answer, Facts]:
+    answer, facts = judge(case)
+    if answer is False:
+        return False, facts
+    for exception in exceptions:
+        excepted, more = _all_hold(exception, case)
+        facts += more
+        if excepted:
+            return False, facts
+        if excepted is None:
+            answer = None
+    return answer, facts
