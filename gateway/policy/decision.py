@@ -65,3 +65,9 @@ class Decision:
     observed: tuple[str, ...] = ()  # rules in phase observe or remind that matched
     trace: tuple[Step, ...] = ()
     generation: int = 0  # of the policy set
+
+    def to(self, recipient: Mailbox) -> Decision:
+        """The same for another recipient."""
+        return Decision(
+            recipient, self.disposition, self.rule, self.notices, self.observed, self.trace, self.generation
+        )

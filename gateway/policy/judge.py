@@ -40,14 +40,20 @@ class Judgement:
 
 
 def judge(transaction: Transaction, evidence: Evidence, policy: PolicySet, now: datetime) -> Judgement:
-    """Identify once, decide for each recipient, and fit the decisions to the one reply that DATA allows."""
+    """Identify once, decide for each recipient, and fit the decisions to the one reply that DATA allows.
+
+    Recipients to whom the message looks alike are decided together, where no rule asks who they are.
+    """
     identity = identify(transaction, evidence, policy.grounds, policy.day(now))
     submissions: list[Submission] = []
     decisions: list[Decision] = []
     for path in transaction.forward_paths:
         seen = submission(transaction.message, path.mailbox, policy.grounds)
+        if decisions and not policy.asks_recipient and seen == submissions[-1]:
+            decisions.append(decisions[-1].to(path.mailbox))
+        else:
+            decisions.append(decide(Case(transaction, path, evidence, identity, seen, now), policy))
         submissions.append(seen)
-        decisions.append(decide(Case(transaction, path, evidence, identity, seen, now), policy))
     settled = settle(decisions)
     paired = tuple(zip(transaction.forward_paths, settled.decisions, strict=True))
     return Judgement(identity, tuple(submissions), paired, settled.reply)

@@ -82,6 +82,11 @@ class Match:
     def is_always(self) -> bool:
         return not self.when.conditions and not self.unless
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The conditions of all clauses."""
+        return frozenset(name for clause in (self.when, *self.unless) for name, _ in clause.conditions)
+
 
 def _all_hold(reading: Reading, case: Case) -> tuple[Answer, Facts]:
     """Reading ends at the first no, which settles the answer."""

@@ -31,9 +31,11 @@ class PolicySet:
     generation: int = 0
     digest: str = ""  # SHA-256 over all files, hex
 
+    asks_recipient: bool = field(init=False, compare=False, repr=False)  # whether any rule tells recipients apart
     _own: Domains = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "asks_recipient", any("recipient" in rule.match.names for rule in self.rules))
         object.__setattr__(self, "_own", Domains(self.own_domains))
 
     def accepts(self, mailbox: Mailbox) -> bool:
