@@ -73,21 +73,13 @@ def find_numbers(text: str) -> tuple[DocumentNumber, ...]:
     begin = _NUMBER_IN_SLASH.search(text)
     if begin is None:
         return ()
-    found = []
-    for match in _NUMBER.finditer(text, max(0, begin.start() - _LEAD)):
-        number = _read(match, text)
-        if number is not None:
-            found.append(number)
+    found = [*filter(None, map(_read, _NUMBER.finditer(text, max(0, begin.start() - _LEAD))))]
     return each_once(found) if len(found) > 1 else tuple(found)
 
 
 def find_in_name(name: str) -> tuple[DocumentNumber, ...]:
     """Every document number in a file name, where "/" cannot stand: `12_BC-THPT.pdf`, `1077-SGDĐT-KTQLCL.docx`."""
-    found = []
-    for match in _IN_NAME.finditer(_EXTENSION.sub("", _plain_signs(name))):
-        number = _read_name(match)
-        if number is not None:
-            found.append(number)
+    found = [*filter(None, map(_read_name, _IN_NAME.finditer(_EXTENSION.sub("", _plain_signs(name)))))]
     return each_once(found) if len(found) > 1 else tuple(found)
 
 
@@ -113,7 +105,7 @@ def _without_addresses(text: str) -> str:
     )
 
 
-def _read(match: re.Match[str], text: str) -> DocumentNumber | None:
+def _read(match: re.Match[str]) -> DocumentNumber | None:
     prefix, number, year, code = match.groups()
     segments = _SPACED_DASH.split(code) if " " in code else code.split("-")
     if " " in code and not is_agency(segments[1]):
@@ -126,7 +118,7 @@ def _read(match: re.Match[str], text: str) -> DocumentNumber | None:
         return None
     begin = match.start()
     return DocumentNumber(
-        _joined(number, year, "-".join(segments)), kind or LETTER, _is_cited(text[max(0, begin - 60) : begin])
+        _joined(number, year, "-".join(segments)), kind or LETTER, _is_cited(match.string[max(0, begin - 60) : begin])
     )
 
 

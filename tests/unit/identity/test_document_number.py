@@ -236,6 +236,6 @@ def _find_plainly(text: str) -> tuple[document_number.DocumentNumber, ...]:
     text = " ".join("" if "://" in w or "@" in w or w.lower().startswith("www.") else w for w in words)
     found = {}
     for match in document_number._NUMBER.finditer(text):
-        if number := document_number._read(match, text):
+        if number := document_number._read(match):
             found.setdefault(fold(number.text).lstrip("0"), number)
     return tuple(found.values())
