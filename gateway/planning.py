@@ -31,18 +31,27 @@ def planned(
     """
     results = authentication_results(evidence, authserv_id)
     trace, decisions = results, judgement.decisions
-    if by_host:  # it may come again with its recipients in another order: the same group must be left to it (R-23)
-        decisions = tuple(sorted(decisions, key=lambda decided: decided[0].mailbox.key))
-    else:
+    if not by_host:
         trace += received_field(transaction, hostname)
+    elif (
+        len(decisions) > 1
+    ):  # it may come again with its recipients in another order: the same group must be left to it (R-23)
+        decisions = tuple(sorted(decisions, key=lambda decided: decided[0].mailbox.key))
     found = groups(transaction, decisions, judgement.identity, trace=trace, authserv_id=authserv_id)
     if signer is not None:
         found = [_sealed(transaction, evidence, results, group, signer) for group in found]
     if not by_host:
         return (found[0], found[1:]) if found else (None, [])
-    live = next((group for group in found if group.route == "main"), None)
-    others = [group for group in found if group is not live]
-    received = received_field(transaction, hostname) if others else b""  # they leave by us, not by the mail server
+    live: Group | None = None
+    others: list[Group] = []
+    for group in found:
+        if live is None and group.route == "main":
+            live = group
+        else:
+            others.append(group)
+    if not others:
+        return live, others
+    received = received_field(transaction, hostname)  # they leave by us, not by the mail server
     return live, [replace(group, prepend=received + group.prepend) for group in others]
 
 

@@ -17,10 +17,10 @@ def plain_identity(identity: Identity) -> dict[str, Any]:
     return {
         "author": {"local_part": author.local_part, "domain": author.domain} if author else None,
         "author_name": identity.author_name,
-        "level": identity.level.value,
+        "level": str(identity.level),
         "level_reason": identity.level_reason,
         "level_pending": identity.level_pending,
-        "provider": identity.provider.value,
+        "provider": str(identity.provider),
         "provider_reason": identity.provider_reason,
         "unit": _plain_unit(unit) if unit else None,
         "holding": _plain_holding(holding) if holding else None,

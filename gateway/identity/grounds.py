@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gateway.envelope.address import Mailbox
-from gateway.envelope.folding import fold
 from gateway.identity.pattern import Index, parse_pattern
 from gateway.identity.provider import FreeProviders
 from gateway.identity.registry import Registry
+from gateway.identity.subject_words import SubjectWords
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Administrative:
     subject_words: tuple[str, ...] = ()  # words or phrases, as written
     document_number: bool = True  # whether a document number counts as a sign
     attachment_types: tuple[str, ...] = ()  # file name extensions without the dot: "pdf", "docx"
-    folded_words: tuple[tuple[str, str], ...] = field(init=False, compare=False, repr=False)  # (folded, as written)
+    words: SubjectWords = field(init=False, compare=False, repr=False)  # of subject_words
     extensions: frozenset[str] = field(init=False, compare=False, repr=False)
     index: Index[str] = field(init=False, compare=False, repr=False)
 
@@ -29,7 +29,7 @@ class Administrative:
         for text in self.mailboxes:
             index.add(parse_pattern(text), text)
         object.__setattr__(self, "index", index)
-        object.__setattr__(self, "folded_words", tuple((fold(word), word) for word in self.subject_words))
+        object.__setattr__(self, "words", SubjectWords(self.subject_words))
         object.__setattr__(self, "extensions", frozenset(t.lower().lstrip(".") for t in self.attachment_types))
 
     def mailbox_pattern(self, mailbox: Mailbox) -> str:

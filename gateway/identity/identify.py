@@ -20,13 +20,15 @@ def identify(transaction: Transaction, evidence: Evidence, grounds: Grounds, on:
     """
     message = transaction.message
     author = message.author
-    malformed = tuple(dict.fromkeys((*message.problems, *evidence.malformed, *mime_problems(message))))
+    problems = message.problems + evidence.malformed + mime_problems(message)
+    malformed = tuple(dict.fromkeys(problems)) if problems else ()
     if author is None:
         reason = "malformed: " + "; ".join(malformed or ("no Author",))
         return Identity(None, "", Level.CLAIMED, reason, False, Provider.UNKNOWN, "no single Author")
     provider, provider_reason = provider_of(author.domain, grounds.official_domains, grounds.free)
     match = grounds.registry.lookup(author, on)
-    proof = prove(author.domain, evidence, grounds, on, match.unit.id if match else "", malformed)
+    unit, holding = (match.unit, match.holding) if match else (None, None)
+    proof = prove(author.domain, evidence, grounds, on, unit.id if unit else "", malformed)
     return Identity(
         author,
         message.author_name,
@@ -35,7 +37,7 @@ def identify(transaction: Transaction, evidence: Evidence, grounds: Grounds, on:
         proof.is_pending,
         provider,
         provider_reason,
-        match.unit if match else None,
-        match.holding if match else None,
+        unit,
+        holding,
         proof.proposals,
     )

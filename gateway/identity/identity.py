@@ -7,6 +7,7 @@ from datetime import date
 from enum import StrEnum
 
 from gateway.envelope.address import Mailbox
+from gateway.values import value
 
 
 class Level(StrEnum):
@@ -59,7 +60,7 @@ class Holding:
     line: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Submission:
     """Whether the message looks like an administrative submission, and every sign that says so."""
 
@@ -71,7 +72,7 @@ class Submission:
     document_kind: str = ""  # "BC", "CV", "TTr" ... of the first number; "" when none
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Identity:
     """The Author, the level of proof, the sending unit, the provider class."""
 

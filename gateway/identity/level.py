@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date
 
 from gateway.envelope.address import is_under
 from gateway.evidence.result import Evidence, MethodResult
 from gateway.identity.grounds import Grounds
 from gateway.identity.identity import Level
+from gateway.values import value
 
 # Hosts that sign for a tenant without DKIM of its own, under a name made of the tenant's.
 DASHED_SIGNER = "gappssmtp.com"  # moet-edu-vn.20230601.gappssmtp.com; the dashes are ambiguous
 TENANT_SIGNER = "onmicrosoft.com"  # moetvn.onmicrosoft.com; the tenant chose the word
 
+_SIGNED, _AUTHORIZED, _SHARED, _CLAIMED = Level.SIGNED, Level.AUTHORIZED, Level.SHARED, Level.CLAIMED
 
-@dataclass(frozen=True, slots=True)
+
+@value
 class Proof:
     level: Level
     reason: str
@@ -24,7 +26,7 @@ class Proof:
     proposals: tuple[str, ...] = ()  # lines for policy.yaml, to be checked by an admin
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Case:
     domain: str  # Author Domain
     evidence: Evidence
@@ -53,7 +55,7 @@ def prove(
 ) -> Proof:
     """The level of the Author Domain `domain`; `unit_id` is the unit that the registry names, "" for none."""
     if malformed:
-        return Proof(Level.CLAIMED, "malformed: " + "; ".join(malformed))
+        return Proof(_CLAIMED, "malformed: " + "; ".join(malformed))
     case = _Case(domain, evidence, grounds, on, unit_id)
     remarks: list[str] = []
     level, reason = _signed(case, remarks) or _authorized(case, remarks) or _sealed(case, remarks) or _claimed(evidence)
@@ -61,7 +63,7 @@ def prove(
         level,
         "; ".join((reason, *remarks)),
         _is_pending(case, level),
-        () if level.is_proven else tuple(_proposals(case)),
+        () if level is _SIGNED or level is _AUTHORIZED else tuple(_proposals(case)),
     )
 
 
@@ -70,7 +72,7 @@ def _signed(case: _Case, remarks: list[str]) -> tuple[Level, str] | None:
         if case.is_of_another_unit(sdid):
             remarks.append(f"the signature of {sdid} is another unit's")
             continue
-        return Level.SIGNED, f"DKIM signature of {sdid} passes and is aligned with {case.domain}"
+        return _SIGNED, f"DKIM signature of {sdid} passes and is aligned with {case.domain}"
     return None
 
 
@@ -79,7 +81,7 @@ def _authorized(case: _Case, remarks: list[str]) -> tuple[Level, str] | None:
     trusted = case.grounds.trusted_signers.get(case.domain, ())
     for sdid in _passing_signers(case.evidence):
         if sdid in trusted:
-            return Level.AUTHORIZED, f"DKIM signature of {sdid} passes, a trusted signer for {case.domain}"
+            return _AUTHORIZED, f"DKIM signature of {sdid} passes, a trusted signer for {case.domain}"
         if _is_tenant_signer(sdid):
             remarks.append(f"DKIM signature of {sdid} passes, which is no listed trusted signer for {case.domain}")
     sender = case.evidence.aligned_spf
@@ -94,10 +96,10 @@ def _authorized(case: _Case, remarks: list[str]) -> tuple[Level, str] | None:
         return None
     walked = case.evidence.spf_mailfrom.get("via").split()
     if not walked:  # fail closed: without the path we cannot tell whose host it was
-        return Level.SHARED, f"SPF passes for {sender}, by records that are not known"
+        return _SHARED, f"SPF passes for {sender}, by records that are not known"
     if cloud := _shared_cloud(case.grounds.shared_clouds, [*walked, *_names_in(mechanism)]):
-        return Level.SHARED, f"SPF passes for {sender}, but by {cloud}, which every tenant of that cloud passes by"
-    return Level.AUTHORIZED, f"SPF passes for {sender}, by a host of its own, and is aligned with {case.domain}"
+        return _SHARED, f"SPF passes for {sender}, but by {cloud}, which every tenant of that cloud passes by"
+    return _AUTHORIZED, f"SPF passes for {sender}, by a host of its own, and is aligned with {case.domain}"
 
 
 def _sealed(case: _Case, remarks: list[str]) -> tuple[Level, str] | None:
@@ -109,14 +111,14 @@ def _sealed(case: _Case, remarks: list[str]) -> tuple[Level, str] | None:
         remarks.append("ARC chain passes, but does not cover From and the whole body")
         return None
     if sealer in case.grounds.trusted_sealers:
-        return Level.SHARED, f"ARC chain passes, sealed by {sealer}, a trusted sealer"
+        return _SHARED, f"ARC chain passes, sealed by {sealer}, a trusted sealer"
     remarks.append(f"ARC chain passes, but its sealer {sealer} is not trusted")
     return None
 
 
 def _claimed(evidence: Evidence) -> tuple[Level, str]:
     signatures = ", ".join(dict.fromkeys(result.result for result in evidence.dkim)) or "none"
-    return Level.CLAIMED, f"nothing proves it (SPF {evidence.spf_mailfrom.result}, DKIM {signatures})"
+    return _CLAIMED, f"nothing proves it (SPF {evidence.spf_mailfrom.result}, DKIM {signatures})"
 
 
 def _passing_signers(evidence: Evidence) -> Iterator[str]:
@@ -157,18 +159,18 @@ def _is_pending(case: _Case, level: Level) -> bool:
     """Whether a stronger level may come when DNS answers. Only failures of domains that could be aligned count, so that a
     forger cannot keep his mail undecided with a broken domain of his own."""
     evidence = case.evidence
-    if level is Level.SIGNED:
+    if level is _SIGNED:
         return False
     if any(result.result == "temperror" and _may_prove(case, result.get("header.d")) for result in evidence.dkim):
         return True
     if evidence.dmarc.result == "temperror" and any(_may_be_aligned(case, name) for name in _passing_domains(evidence)):
         return True
-    if level is Level.AUTHORIZED:
+    if level is _AUTHORIZED:
         return False
     spf = evidence.spf_mailfrom
     if spf.result == "temperror" and _may_be_aligned(case, spf.get("domain")):
         return True
-    return level is Level.CLAIMED and evidence.arc.result == "temperror" and _may_be_sealed(case, evidence.arc)
+    return level is _CLAIMED and evidence.arc.result == "temperror" and _may_be_sealed(case, evidence.arc)
 
 
 def _may_prove(case: _Case, sdid: str) -> bool:

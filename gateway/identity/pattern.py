@@ -10,6 +10,7 @@ from bisect import insort
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
+from operator import neg
 from typing import Generic, TypeVar
 
 from gateway.envelope.address import AddressError, Mailbox, parse_domain, parse_mailbox
@@ -110,12 +111,17 @@ class Index(Generic[T]):
         self._exact: dict[str, T] = {}  # key: address, domain or *.domain
         self._more: dict[str, list[T]] = {}  # further values of a key, in the order in which they were added
         self._globs: dict[str, list[tuple[str, T]]] = {}  # by domain, the longest pattern first
+        self._depths: list[int] = []  # how many labels `*.domain` keys have without the star, the most first
 
     def add(self, pattern: Pattern, value: T) -> None:
         if pattern.kind is Kind.ADDRESS_PATTERN:
             entry = (pattern.local_part, value)
             insort(self._globs.setdefault(pattern.domain, []), entry, key=lambda other: -len(other[0]))
             return
+        if pattern.kind is Kind.SUBDOMAINS:
+            depth = pattern.domain.count(".") + 1
+            if depth not in self._depths:
+                insort(self._depths, depth, key=neg)
         key = pattern.key
         if key in self._exact:
             self._more.setdefault(key, []).append(value)
@@ -124,21 +130,29 @@ class Index(Generic[T]):
 
     def find(self, mailbox: Mailbox) -> Iterator[T]:
         """Every value whose pattern matches: address, address pattern, domain, `*.domain` with the longest first."""
-        local = mailbox.local_part.lower()
-        yield from self._at(f"{local}@{mailbox.domain}")
-        for pattern, value in self._globs.get(mailbox.domain, ()):
+        local, domain = mailbox.local_part.lower(), mailbox.domain
+        key = f"{local}@{domain}"
+        if key in self._exact:
+            yield from self._at(key)
+        for pattern, value in self._globs.get(domain, ()):
             if glob_matches(pattern, local):
                 yield value
-        yield from self.find_domain(mailbox.domain)
+        if domain in self._exact or self._depths:
+            yield from self.find_domain(domain)
 
     def find_domain(self, domain: str) -> Iterator[T]:
         """Every value whose pattern means the whole domain."""
-        yield from self._at(domain)
-        while "." in domain and not domain.startswith("["):
-            domain = domain.partition(".")[2]
-            yield from self._at(f"*.{domain}")
+        if domain in self._exact:
+            yield from self._at(domain)
+        if not self._depths or domain.startswith("["):
+            return
+        labels = domain.split(".")
+        for depth in self._depths:
+            if depth < len(labels):
+                key = f"*.{'.'.join(labels[-depth:])}"
+                if key in self._exact:
+                    yield from self._at(key)
 
     def _at(self, key: str) -> Iterator[T]:
-        if key in self._exact:
-            yield self._exact[key]
-            yield from self._more.get(key, ())
+        yield self._exact[key]
+        yield from self._more.get(key, ())

@@ -7,7 +7,6 @@ included, and mail for a unit that has ended is credited to its successor.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from types import MappingProxyType
@@ -15,9 +14,10 @@ from types import MappingProxyType
 from gateway.envelope.address import Mailbox
 from gateway.identity.identity import Holding, Unit
 from gateway.identity.pattern import Index, Kind, parse_pattern
+from gateway.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Match:
     """The unit that a mailbox belongs to, and the row that says so."""
 

@@ -8,16 +8,19 @@ letter to a teacher, and a citizen's question to the office, stay what they are.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from itertools import chain
+from operator import attrgetter
 
 from gateway.envelope.address import Mailbox
-from gateway.envelope.folding import contains_words, folded_subject
+from gateway.envelope.folding import folded_subject
 from gateway.envelope.message import Message
 from gateway.envelope.mime import Attachment, attachments
-from gateway.identity.document_number import DocumentNumber, find_in_name, find_numbers
+from gateway.identity.document_number import each_once, find_in_name, find_numbers
 from gateway.identity.grounds import Administrative, Grounds
 from gateway.identity.identity import Submission
+from gateway.values import value
 
+_name, _text, _is_cited = attrgetter("name"), attrgetter("text"), attrgetter("is_cited")
 _EXTENSIONS = {  # of files that came without a name
     "application/pdf": "pdf",
     "application/msword": "doc",
@@ -27,12 +30,13 @@ _EXTENSIONS = {  # of files that came without a name
 }
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Signs:
     """What speaks for a submission in the message itself, whoever receives it."""
 
     reasons: tuple[str, ...]
-    numbers: tuple[DocumentNumber, ...]
+    texts: tuple[str, ...]  # of the document numbers, the message's own first
+    kind: str  # of the first number; "" when none
     has_own_number: bool
 
 
@@ -41,41 +45,36 @@ def submission(message: Message, recipient: Mailbox, grounds: Grounds) -> Submis
     signs = signs_of(message, grounds.administrative)
     pattern = grounds.administrative.mailbox_pattern(recipient)
     is_administrative = bool(pattern and signs.reasons) or signs.has_own_number
-    where = () if not pattern else (f"recipient {recipient}" + ("" if pattern == recipient.key else f" ({pattern})"),)
-    return Submission(
-        is_administrative,
-        where + signs.reasons,
-        tuple(number.text for number in signs.numbers),
-        signs.numbers[0].kind if signs.numbers else "",
-    )
+    reasons = signs.reasons
+    if pattern:
+        exact = "" if pattern == recipient.key else f" ({pattern})"
+        reasons = (f"recipient {recipient}{exact}", *reasons)
+    return Submission(is_administrative, reasons, signs.texts, signs.kind)
 
 
 def signs_of(message: Message, administrative: Administrative) -> Signs:
-    key = ("signs", administrative)
-    known: Signs | None = message.memo.get(key)
-    if known is None:
-        known = message.memo[key] = _find_signs(message, attachments(message), administrative)
-    return known
+    known: tuple[Administrative, Signs] | None = message.memo.get("signs")
+    if known is None or known[0] is not administrative:
+        known = message.memo["signs"] = administrative, _find_signs(message, attachments(message), administrative)
+    return known[1]
 
 
 def _find_signs(message: Message, files: tuple[Attachment, ...], administrative: Administrative) -> Signs:
-    folded = folded_subject(message)
-    words = [word for key, word in administrative.folded_words if contains_words(folded, key)]
-    types = sorted({extension(file) for file in files} & administrative.extensions)
+    signs = [f"subject word {word}" for word in administrative.words.found(folded_subject(message))]
+    types = sorted(administrative.extensions.intersection(map(extension, files)))
+    signs += [f"attachment type {name}" for name in types]
     in_subject = find_numbers(message.subject)
-    in_names = tuple(number for file in files for number in find_in_name(file.name))
-    others = [f"subject word {word}" for word in words] + [f"attachment type {name}" for name in types]
-    named = [f"document number {number.text}" + (" (cited)" if number.is_cited else "") for number in in_subject]
-    named += [f"document number {number.text} in a file name" for number in in_names]
-    numbers: dict[str, DocumentNumber] = {}
-    for number in sorted((*in_subject, *in_names), key=lambda number: number.is_cited):  # the message's own come first
-        numbers.setdefault(number.key, number)
-    return Signs(
-        tuple(others + (named if administrative.document_number else [])),
-        tuple(numbers.values()),
-        administrative.document_number
-        and (bool(in_names) or any(types or not number.is_cited for number in in_subject)),
-    )
+    in_names = [*chain.from_iterable(map(find_in_name, map(_name, files)))]
+    if not in_subject and not in_names:
+        return Signs(tuple(signs), (), "", False)
+    if not administrative.document_number:
+        has_own_number = False
+    else:
+        signs += [f"document number {number.text}{' (cited)' if number.is_cited else ''}" for number in in_subject]
+        signs += [f"document number {number.text} in a file name" for number in in_names]
+        has_own_number = bool(in_names or types) or not all(map(_is_cited, in_subject))
+    numbers = each_once(sorted((*in_subject, *in_names), key=_is_cited))  # the message's own come first
+    return Signs(tuple(signs), tuple(map(_text, numbers)), numbers[0].kind, has_own_number)
 
 
 def extension(file: Attachment) -> str:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.envelope.transaction import ForwardPath, Transaction
 from gateway.evidence.result import Evidence
 from gateway.identity.identity import Identity, Submission
+from gateway.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Case:
     transaction: Transaction
     path: ForwardPath  # the recipient

@@ -7,8 +7,9 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from gateway.envelope.folding import contains_words, fold, folded_subject
+from gateway.envelope.folding import folded_subject
 from gateway.envelope.mime import attachments, mime_problems
+from gateway.identity.subject_words import SubjectWords
 from gateway.policy.case import Case
 from gateway.policy.match import Condition, Finding, Setting
 from gateway.policy.patterns import Patterns
@@ -29,7 +30,7 @@ def recipient(patterns: Sequence[str], _: Setting) -> Condition:
     wanted = Patterns(patterns)
 
     def condition(case: Case) -> Finding:
-        return Finding(bool(wanted.find(case.path.mailbox)), str(case.path.mailbox))
+        return bool(wanted.find(case.path.mailbox)), str(case.path.mailbox)
 
     return condition
 
@@ -38,7 +39,8 @@ def submission(words: Sequence[str], _: Setting) -> Condition:
     def condition(case: Case) -> Finding:
         seen = case.submission
         word = "administrative" if seen.is_administrative else "other"
-        return Finding(word in words, f"{word} ({'; '.join(seen.reasons)})" if seen.reasons else word)
+        answer = word in words
+        return answer, (f"{word} ({'; '.join(seen.reasons)})" if seen.reasons else word)
 
     return condition
 
@@ -50,8 +52,8 @@ def document_number(wanted: bool | Sequence[str], _: Setting) -> Condition:
         seen = case.submission
         numbers = ", ".join(seen.document_numbers) or "none"
         if kinds is None:
-            return Finding(bool(seen.document_numbers) is wanted, numbers)
-        return Finding(seen.document_kind.casefold() in kinds, numbers)
+            return bool(seen.document_numbers) is wanted, numbers
+        return seen.document_kind.casefold() in kinds, numbers
 
     return condition
 
@@ -69,8 +71,8 @@ def attachment_type(types: Sequence[str], _: Setting) -> Condition:
                 or (families and attachment.type.startswith(families))
                 or (extensions and attachment.name.lower().endswith(extensions))
             ):
-                return Finding(True, attachment.name or attachment.type)
-        return Finding(False, _attachments(len(found)))
+                return True, attachment.name or attachment.type
+        return False, _attachments(len(found))
 
     return condition
 
@@ -79,22 +81,21 @@ def attachment_regex(pattern: str, _: Setting) -> Condition:
     search = _searcher(pattern)
 
     def condition(case: Case) -> Finding:
-        names = [attachment.name for attachment in attachments(case.transaction.message)]
-        for name in names:
-            if search(name):
-                return Finding(True, name)
-        return Finding(False, _attachments(len(names)))
+        found = attachments(case.transaction.message)
+        for attachment in found:
+            if search(attachment.name):
+                return True, attachment.name
+        return False, _attachments(len(found))
 
     return condition
 
 
 def subject_words(phrases: Sequence[str], _: Setting) -> Condition:
-    folded = [(phrase, fold(phrase)) for phrase in phrases]
+    wanted = SubjectWords(phrases)
 
     def condition(case: Case) -> Finding:
-        subject = folded_subject(case.transaction.message)
-        found = next((phrase for phrase, text in folded if contains_words(subject, text)), "")
-        return Finding(bool(found), found or "none of the words")
+        found = next(wanted.found(folded_subject(case.transaction.message)), "")
+        return bool(found), found or "none of the words"
 
     return condition
 
@@ -104,7 +105,7 @@ def subject_regex(pattern: str, _: Setting) -> Condition:
 
     def condition(case: Case) -> Finding:
         found = search(case.transaction.message.subject)
-        return Finding(found, "found" if found else "not found")
+        return found, ("found" if found else "not found")
 
     return condition
 
@@ -114,7 +115,7 @@ def size(test: tuple[str, int], _: Setting) -> Condition:
 
     def condition(case: Case) -> Finding:
         size = case.transaction.message.size
-        return Finding(compare(size, limit), f"{size} octets")
+        return compare(size, limit), f"{size} octets"
 
     return condition
 
@@ -129,7 +130,7 @@ def time(window: TimeWindow, setting: Setting) -> Condition:
         if answer and window.hours:
             start, end = window.hours
             answer = start <= clock < end if start < end else clock >= start or clock < end
-        return Finding(answer, local.strftime("%Y-%m-%d %H:%M"))
+        return answer, local.strftime("%Y-%m-%d %H:%M")
 
     return condition
 
@@ -139,7 +140,7 @@ def header(names: Sequence[str], _: Setting) -> Condition:
 
     def condition(case: Case) -> Finding:
         found = next((name for name in wanted if case.transaction.message.first(name)), b"")
-        return Finding(bool(found), found.decode() or "absent")
+        return bool(found), found.decode() or "absent"
 
     return condition
 
@@ -150,7 +151,9 @@ def reverse_path(patterns: Sequence[str], _: Setting) -> Condition:
 
     def condition(case: Case) -> Finding:
         path = case.transaction.reverse_path
-        return Finding(null if path is None else bool(wanted.find(path)), f"<{path or ''}>")
+        if path is None:
+            return null, "<>"
+        return bool(wanted.find(path)), f"<{path}>"
 
     return condition
 
@@ -159,7 +162,9 @@ def malformed(wanted: bool, _: Setting) -> Condition:
     def condition(case: Case) -> Finding:
         message = case.transaction.message
         problems = case.evidence.malformed or message.problems or mime_problems(message)
-        return Finding(bool(problems) is wanted, "; ".join(problems) or "well formed")
+        if not problems:
+            return not wanted, "well formed"
+        return wanted, "; ".join(problems)
 
     return condition
 
@@ -167,7 +172,7 @@ def malformed(wanted: bool, _: Setting) -> Condition:
 def list_mail(wanted: bool, _: Setting) -> Condition:
     def condition(case: Case) -> Finding:
         found = case.transaction.message.first(b"list-id") is not None
-        return Finding(found is wanted, "List-Id" if found else "no List-Id")
+        return found is wanted, ("List-Id" if found else "no List-Id")
 
     return condition
 
@@ -177,10 +182,14 @@ def _attachments(count: int) -> str:
 
 
 def _searcher(pattern: str) -> Callable[[str], bool]:
-    compiled = regex(unicodedata.normalize("NFC", pattern))
+    find = regex(unicodedata.normalize("NFC", pattern)).search
 
     def search(text: str) -> bool:
-        octets = unicodedata.normalize("NFC", text).encode("utf-8", "replace")[:REGEX_INPUT_MAX]
-        return compiled.search(octets.decode("utf-8", "ignore")) is not None
+        octets = unicodedata.normalize("NFC", text).encode("utf-8", "replace")
+        if len(octets) > REGEX_INPUT_MAX:
+            octets = (
+                octets[:REGEX_INPUT_MAX].decode("utf-8", "ignore").encode()
+            )  # the last character whole, or not at all
+        return find(octets) is not None  # octets: of a text, the wrapper would count where characters begin
 
     return search

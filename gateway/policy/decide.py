@@ -8,52 +8,52 @@ a mark and lets reading go on.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Final
 
 from gateway.envelope.reply import Reply
 from gateway.policy.case import Case
 from gateway.policy.decision import Decision, Disposition, Hold, Refuse, Relay, Step
 from gateway.policy.policyset import PolicySet
-from gateway.policy.rules import Outcome, Phase, Rule
+from gateway.policy.rules import Outcome, Phase
+from gateway.values import value
 
 __all__ = ["Case", "Settled", "decide", "settle"]
 
 REFUSED_IN_MIXED = "refused-in-mixed"
+_OFF, _REMIND, _HOLD = Phase.OFF, Phase.REMIND, Phase.HOLD
+_WORDS: Final[dict[Phase | None, str]] = {None: "", **{phase: phase.value for phase in Phase}}
 
 
 def decide(case: Case, policy: PolicySet) -> Decision:
     """The decision for one recipient, with every rule that was looked at. Pure."""
-    day = policy.day(case.now)
+    day, unit = policy.day(case.now), case.identity.unit
     trace: list[Step] = []
     observed: list[str] = []
     reminders: list[str] = []
     for rule in policy.rules:
-        phase = rule.phase(day, case.identity.unit)
+        phase = None if rule.schedule is None else rule.schedule.phase(day, unit)
         answer, facts = rule.match.judge(case)
-        trace.append(Step(rule.name, answer, phase.value if phase else "", facts))
-        if phase in (Phase.OBSERVE, Phase.REMIND) and answer:
+        trace.append(Step(rule.name, answer, _WORDS[phase], facts))
+        if answer is False:
+            continue
+        if phase is None or phase is _HOLD:
+            outcome = rule.then if answer else rule.meanwhile
+            if outcome:
+                return Decision(
+                    case.path.mailbox,
+                    outcome.disposition,
+                    rule.name,
+                    _notices(outcome, reminders),
+                    tuple(observed),
+                    tuple(trace),
+                    policy.generation,
+                )
+        elif answer and phase is not _OFF:
             observed.append(rule.name)
-            if phase is Phase.REMIND:
+            if phase is _REMIND:
                 reminders.append(rule.then.notice)
-        outcome = _outcome(rule, phase, answer)
-        if outcome:
-            return Decision(
-                case.path.mailbox,
-                outcome.disposition,
-                rule.name,
-                notices=_notices(outcome, reminders),
-                observed=tuple(observed),
-                trace=tuple(trace),
-                generation=policy.generation,
-            )
     raise AssertionError("a rule list without a last rule that always applies has passed parse.py")
-
-
-def _outcome(rule: Rule, phase: Phase | None, answer: bool | None) -> Outcome | None:
-    """What the rule does now; None: reading goes on."""
-    if phase not in (None, Phase.HOLD) or answer is False:
-        return None
-    return rule.then if answer else rule.meanwhile
 
 
 def _notices(outcome: Outcome, reminders: Sequence[str]) -> tuple[str, ...]:
@@ -62,13 +62,15 @@ def _notices(outcome: Outcome, reminders: Sequence[str]) -> tuple[str, ...]:
     None to a message that is refused or dropped, or that is held by a rule without a notice: such a sender may be
     anybody (AR-13), and a reminder would tell him that his message was delivered.
     """
+    if not outcome.notice and not reminders:
+        return ()
     disposition: Disposition = outcome.disposition
     if not (isinstance(disposition, Relay) or (isinstance(disposition, Hold) and outcome.notice)):
         return ()
-    return tuple(dict.fromkeys(notice for notice in (outcome.notice, *reminders) if notice))
+    return tuple(filter(None, dict.fromkeys((outcome.notice, *reminders))))
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Settled:
     """Decisions that one DATA reply can tell."""
 
@@ -83,8 +85,10 @@ def settle(decisions: Sequence[Decision]) -> Settled:
     is given. A permanent refusal beside an acceptance is held for a person: it must not vanish behind a 250.
     """
     refusals = [decision.disposition.reply for decision in decisions if isinstance(decision.disposition, Refuse)]
+    if not refusals:
+        return Settled(None, tuple(decisions))
     temporary = next((reply for reply in refusals if reply.is_temporary), None)
-    if temporary or (refusals and len(refusals) == len(decisions)):
+    if temporary or len(refusals) == len(decisions):
         return Settled(temporary or refusals[0], tuple(decisions))
     return Settled(None, tuple(_kept(decision) for decision in decisions))
 

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from gateway.envelope.address import Mailbox
 from gateway.envelope.reply import Reply
+from gateway.values import value
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Discard:
 Disposition: TypeAlias = Relay | Hold | Refuse | Discard
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Step:
     """One rule looked at."""
 
@@ -53,7 +54,7 @@ class Step:
     facts: tuple[str, ...] = ()  # why, in words: each condition with its answer
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Decision:
     """What happens to one recipient."""
 
@@ -64,3 +65,9 @@ class Decision:
     observed: tuple[str, ...] = ()  # rules in phase observe or remind that matched
     trace: tuple[Step, ...] = ()
     generation: int = 0  # of the policy set
+
+    def to(self, recipient: Mailbox) -> Decision:
+        """The same for another recipient."""
+        return Decision(
+            recipient, self.disposition, self.rule, self.notices, self.observed, self.trace, self.generation
+        )

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from gateway.envelope.reply import Reply
@@ -17,9 +16,12 @@ from gateway.identity.submission import submission
 from gateway.policy.decide import Case, decide, settle
 from gateway.policy.decision import Decision
 from gateway.policy.parse import PolicySet
+from gateway.values import value
+
+_STEP = attrgetter("rule", "answer", "phase")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Judgement:
     """What the policy says of one transaction."""
 
@@ -33,21 +35,25 @@ class Judgement:
         return {
             "identity": codec.plain_identity(self.identity),
             "submissions": [codec.plain_submission(one) for one in self.submissions],
-            "trace": [[step.rule, step.answer, step.phase] for step in self.decisions[0][1].trace],
+            "trace": [*map(list, map(_STEP, self.decisions[0][1].trace))],
         }
 
 
 def judge(transaction: Transaction, evidence: Evidence, policy: PolicySet, now: datetime) -> Judgement:
-    """Identify once, decide for each recipient, and fit the decisions to the one reply that DATA allows."""
+    """Identify once, decide for each recipient, and fit the decisions to the one reply that DATA allows.
+
+    Recipients to whom the message looks alike are decided together, where no rule asks who they are.
+    """
     identity = identify(transaction, evidence, policy.grounds, policy.day(now))
-    paths = transaction.forward_paths
-    submissions = tuple(submission(transaction.message, path.mailbox, policy.grounds) for path in paths)
-    cases = (
-        Case(transaction, path, evidence, identity, sub, now) for path, sub in zip(paths, submissions, strict=True)
-    )
-    settled = settle([decide(case, policy) for case in cases])
-    return Judgement(identity, submissions, _paired(paths, settled.decisions), settled.reply)
-
-
-def _paired(paths: Sequence[ForwardPath], decisions: Sequence[Decision]) -> tuple[tuple[ForwardPath, Decision], ...]:
-    return tuple(zip(paths, decisions, strict=True))
+    submissions: list[Submission] = []
+    decisions: list[Decision] = []
+    for path in transaction.forward_paths:
+        seen = submission(transaction.message, path.mailbox, policy.grounds)
+        if decisions and not policy.asks_recipient and seen == submissions[-1]:
+            decisions.append(decisions[-1].to(path.mailbox))
+        else:
+            decisions.append(decide(Case(transaction, path, evidence, identity, seen, now), policy))
+        submissions.append(seen)
+    settled = settle(decisions)
+    paired = tuple(zip(transaction.forward_paths, settled.decisions, strict=True))
+    return Judgement(identity, tuple(submissions), paired, settled.reply)

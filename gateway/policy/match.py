@@ -7,7 +7,8 @@ level would turn the answer round, and a plain yes or no everywhere else.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -26,14 +27,10 @@ class Setting:
     official_domains: tuple[str, ...]
 
 
-class Finding(NamedTuple):
-    """What one condition found: its answer and what it saw, as a value and not as a sentence."""
-
-    answer: Answer
-    seen: str
-
-
+Finding = tuple[Answer, str]  # what one condition found: its answer and what it saw, a value and not a sentence
 Condition = Callable[[Case], Finding]
+Facts = tuple[str, ...]  # of a rule, as the trace keeps them
+Reading = tuple[tuple[Condition, dict[Answer, str]], ...]  # conditions, each with how its fact begins by the answer
 
 
 class Fact(NamedTuple):
@@ -59,18 +56,11 @@ class Clause:
 
     conditions: tuple[tuple[str, Condition], ...] = ()
 
-    def judge(self, case: Case, prefix: str = "") -> tuple[Answer, list[str]]:
-        """The answer and the facts. Reading ends at the first no, which settles the answer."""
-        answer: Answer = True
-        facts: list[str] = []
-        for name, condition in self.conditions:
-            found = condition(case)
-            facts.append(f"{prefix}{name}: {ANSWERS[found.answer]}: {found.seen}")
-            if found.answer is False:
-                return False, facts
-            if found.answer is None:
-                answer = None
-        return answer, facts
+    def reading(self, prefix: str) -> Reading:
+        return tuple(
+            (condition, {answer: f"{prefix}{name}: {word}: " for answer, word in ANSWERS.items()})
+            for name, condition in self.conditions
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,21 +69,50 @@ class Match:
 
     when: Clause = Clause()
     unless: tuple[Clause, ...] = ()
+    judge: Callable[[Case], tuple[Answer, Facts]] = field(init=False, compare=False, repr=False)
+    """`when` and not any `unless`; every clause that was read leaves its facts."""
+
+    def __post_init__(self) -> None:
+        judge = partial(_all_hold, self.when.reading(""))
+        if self.unless:
+            judge = partial(_with_exceptions, judge, tuple(clause.reading("unless ") for clause in self.unless))
+        object.__setattr__(self, "judge", judge)
 
     @property
     def is_always(self) -> bool:
         return not self.when.conditions and not self.unless
 
-    def judge(self, case: Case) -> tuple[Answer, tuple[str, ...]]:
-        """`when` and not any `unless`; every clause that was read leaves its facts."""
-        answer, facts = self.when.judge(case)
-        if answer is False:
-            return False, tuple(facts)
-        for exception in self.unless:
-            excepted, more = exception.judge(case, "unless ")
-            facts += more
-            if excepted:
-                return False, tuple(facts)
-            if excepted is None:
-                answer = None
-        return answer, tuple(facts)
+    @property
+    def names(self) -> frozenset[str]:
+        """The conditions of all clauses."""
+        return frozenset(name for clause in (self.when, *self.unless) for name, _ in clause.conditions)
+
+
+def _all_hold(reading: Reading, case: Case) -> tuple[Answer, Facts]:
+    """Reading ends at the first no, which settles the answer."""
+    answer: Answer = True
+    facts: Facts = ()
+    for condition, beginnings in reading:
+        found, seen = condition(case)
+        facts += (beginnings[found] + seen,)
+        if found is False:
+            return False, facts
+        if found is None:
+            answer = None
+    return answer, facts
+
+
+def _with_exceptions(
+    judge: Callable[[Case], tuple[Answer, Facts]], exceptions: tuple[Reading, ...], case: Case
+) -> tuple[Answer, Facts]:
+    answer, facts = judge(case)
+    if answer is False:
+        return False, facts
+    for exception in exceptions:
+        excepted, more = _all_hold(exception, case)
+        facts += more
+        if excepted:
+            return False, facts
+        if excepted is None:
+            answer = None
+    return answer, facts

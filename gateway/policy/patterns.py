@@ -13,6 +13,19 @@ def domain_matches(pattern: str, domain: str) -> bool:
     return domain.endswith(pattern[1:]) if pattern.startswith("*.") else domain == pattern
 
 
+class Domains:
+    """A list of domains and `*.domain`s, asked often."""
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        given = tuple(patterns)
+        self._exact = frozenset(pattern for pattern in given if not pattern.startswith("*."))
+        self._endings = tuple(pattern[1:] for pattern in given if pattern.startswith("*."))
+
+    def match(self, domain: str) -> bool:
+        """Whether domain_matches() for one of them."""
+        return domain in self._exact or domain.endswith(self._endings)
+
+
 class Patterns:
     """A list of addresses, address patterns, domains and `*.domain`s, asked often."""
 

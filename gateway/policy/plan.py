@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from gateway.envelope.address import Mailbox
 from gateway.envelope.header import Field
@@ -12,9 +11,10 @@ from gateway.envelope.transaction import ForwardPath, Transaction
 from gateway.identity.identity import Identity
 from gateway.policy.decision import Decision, Relay
 from gateway.policy.tags import forged_fields, prefixed_subject, tag_fields
+from gateway.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Group:
     """Recipients that get the same octets by the same route: one downstream transaction."""
 
@@ -34,7 +34,9 @@ def onward(path: ForwardPath, relay: Relay) -> list[ForwardPath]:
         targets = [ForwardPath(plus, path.parameters)]
     else:
         targets = [path]
-    return targets + [ForwardPath(mailbox) for mailbox in relay.copy_to]
+    if relay.copy_to:
+        targets += [ForwardPath(mailbox) for mailbox in relay.copy_to]
+    return targets
 
 
 def groups(
@@ -46,36 +48,29 @@ def groups(
     authserv_id: str,
 ) -> list[Group]:
     """Group the relayed recipients; `trace` (Authentication-Results, Received) goes on top of every copy."""
-    message = transaction.message
-    gathered: dict[tuple[str, tuple[str, ...], str], dict[str, ForwardPath]] = {}
-    samples: dict[tuple[str, tuple[str, ...], str], tuple[Relay, int]] = {}
+    samples: dict[tuple[str, tuple[str, ...], str], tuple[Relay, int, dict[str, ForwardPath]]] = {}
     for path, decision in decisions:
         relay = decision.disposition
         if not isinstance(relay, Relay):
             continue
         key = (relay.route, relay.tags, relay.subject_prefix)
-        samples.setdefault(key, (relay, decision.generation))
+        sample = samples.get(key)
+        if sample is None:
+            sample = samples[key] = (relay, decision.generation, {})
         for target in onward(path, relay):
-            gathered.setdefault(key, {}).setdefault(target.mailbox.key, target)
-    if not gathered:
+            sample[2].setdefault(target.mailbox.key, target)
+    if not samples:
         return []
-    drop = forged_fields(message, authserv_id)
-    return [
-        _group(message, samples[key], tuple(targets.values()), identity, transaction.id, trace, drop)
-        for key, targets in gathered.items()
-    ]
+    drop = forged_fields(transaction.message, authserv_id)
+    found = []
+    for relay, generation, targets in samples.values():
+        fields = trace + tag_fields(relay, identity, transaction.id, generation)
+        found.append(_group(transaction.message, relay, tuple(targets.values()), fields, drop))
+    return found
 
 
-def _group(
-    message: Message,
-    sample: tuple[Relay, int],
-    paths: tuple[ForwardPath, ...],
-    identity: Identity,
-    transaction_id: str,
-    trace: bytes,
-    drop: list[Field],
-) -> Group:
-    relay, generation = sample
-    fields = trace + tag_fields(relay, identity, transaction_id, generation)
-    subject, replaced = prefixed_subject(message, relay.subject_prefix) if relay.subject_prefix else (b"", [])
+def _group(message: Message, relay: Relay, paths: tuple[ForwardPath, ...], fields: bytes, drop: list[Field]) -> Group:
+    if not relay.subject_prefix:
+        return Group(relay.route, paths, fields, tuple(drop))
+    subject, replaced = prefixed_subject(message, relay.subject_prefix)
     return Group(relay.route, paths, fields + subject, (*drop, *replaced), altered=bool(subject))

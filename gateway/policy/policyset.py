@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from gateway.envelope.address import Mailbox
 from gateway.identity.grounds import Grounds
 from gateway.policy.directive import Directive
-from gateway.policy.patterns import domain_matches
+from gateway.policy.patterns import Domains
 from gateway.policy.route import Route
 from gateway.policy.rules import Rule
 from gateway.policy.schema_case import GoldenCase
@@ -31,11 +31,18 @@ class PolicySet:
     generation: int = 0
     digest: str = ""  # SHA-256 over all files, hex
 
+    asks_recipient: bool = field(init=False, compare=False, repr=False)  # whether any rule tells recipients apart
+    _own: Domains = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "asks_recipient", any("recipient" in rule.match.names for rule in self.rules))
+        object.__setattr__(self, "_own", Domains(self.own_domains))
+
     def accepts(self, mailbox: Mailbox) -> bool:
         """Whether mail for this forward-path is ours; <postmaster> without a domain always is (RFC 5321 §4.5.1)."""
         if not mailbox.domain:
             return mailbox.local_part.lower() == "postmaster"
-        return any(domain_matches(pattern, mailbox.domain) for pattern in self.own_domains)
+        return self._own.match(mailbox.domain)
 
     def day(self, now: datetime) -> date:
         """The local day at this moment, by the policy's time zone: rollouts and dated rows change at its midnight."""

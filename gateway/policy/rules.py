@@ -22,6 +22,9 @@ class Phase(StrEnum):
     HOLD = "hold"  # the rule applies
 
 
+_OFF, _OBSERVE, _REMIND, _HOLD = Phase.OFF, Phase.OBSERVE, Phase.REMIND, Phase.HOLD
+
+
 @dataclass(frozen=True, slots=True)
 class Days:
     """First days of the phases; None: this phase does not come."""
@@ -32,10 +35,11 @@ class Days:
 
     def phase(self, day: date) -> Phase:
         """The last phase that has begun."""
-        for first, phase in ((self.hold, Phase.HOLD), (self.remind, Phase.REMIND), (self.observe, Phase.OBSERVE)):
-            if first and first <= day:
-                return phase
-        return Phase.OFF
+        if self.hold and self.hold <= day:
+            return _HOLD
+        if self.remind and self.remind <= day:
+            return _REMIND
+        return _OBSERVE if self.observe and self.observe <= day else _OFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,3 @@ class Rule:
     then: Outcome
     meanwhile: Outcome | None = DEFER  # while the answer is not knowable; None: go on reading
     schedule: Schedule | None = None  # None: in force
-
-    def phase(self, day: date, unit: Unit | None) -> Phase | None:
-        """The phase on this local day for this unit; None where the rule has no rollout."""
-        return self.schedule.phase(day, unit) if self.schedule else None

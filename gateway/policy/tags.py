@@ -22,12 +22,12 @@ def forged_fields(message: Message, authserv_id: str) -> list[Field]:
 
 def tag_fields(relay: Relay, identity: Identity, transaction_id: str, generation: int) -> bytes:
     """The fields for one way of relaying: the decision always, the unit where the rule tags it."""
-    fields = b""
+    fields, level = b"", str(identity.level)
     if UNIT_HEADERS in relay.tags and identity.unit:
         fields += make_field("X-Sending-Unit", encode_words(identity.unit.id))
         fields += make_field("X-Sending-Unit-Name", encode_words(identity.unit.name))
-        fields += make_field("X-Sending-Unit-Level", identity.level.value)
-    decision = f"id={transaction_id}; level={identity.level.value}; policy={generation}"
+        fields += make_field("X-Sending-Unit-Level", level)
+    decision = f"id={transaction_id}; level={level}; policy={generation}"
     return fields + make_field("X-Gateway-Decision", decision)
 
 

@@ -76,7 +76,7 @@ def sentences(file: str) -> list[str]:
 
 
 def findings(file: str) -> list[str]:
-    """What `Finding(answer, seen)` can have seen, variables of the function looked up."""
+    """What functions that give a Finding, `answer, seen`, can have seen; variables of the function looked up."""
     found = []
     for function in ast.walk(ast.parse((GATEWAY / file).read_text("utf-8"))):
         if not isinstance(function, ast.FunctionDef):
@@ -88,11 +88,14 @@ def findings(file: str) -> list[str]:
             for target in node.targets
             if isinstance(target, ast.Name)
         }
+        gives = ast.unparse(function.returns) if function.returns else ""
         for node in ast.walk(function):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) == "Finding":
-                found += texts(node.args[1], named)
-            elif isinstance(node, ast.Return) and function.returns and ast.unparse(function.returns) == "str":
-                found += texts(node.value) if node.value else []
+            if not isinstance(node, ast.Return) or node.value is None:
+                continue
+            if gives == "Finding" and isinstance(node.value, ast.Tuple):
+                found += texts(node.value.elts[1], named)
+            elif gives == "str":
+                found += texts(node.value)
     return [text for text in found if text.replace(SAMPLE, "").strip("<>")]
 
 

@@ -1,7 +1,11 @@
 """Số, ký hiệu by Nghị định 30/2020/NĐ-CP: found in every form offices write, and nowhere else."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from gateway.envelope.folding import fold
+from gateway.identity import document_number
 from gateway.identity.document_kinds import ADMINISTRATIVE, KINDS, is_agency, kind_of
 from gateway.identity.document_number import find_in_name, find_numbers
 
@@ -184,3 +188,54 @@ def test_S15_crafted_text_is_read_through(piece: str) -> None:
     text = piece * 100_000
     assert len(find_numbers(text)) <= 1
     assert len(find_in_name(text)) <= 1
+
+
+PIECES = [
+    "số ",
+    "Số: ",
+    "so",
+    "S",
+    "12",
+    "0",
+    "07a",
+    "/",
+    " / ",
+    "2026/",
+    "BC",
+    "-",
+    " - ",
+    "–",
+    "PGDĐT",
+    "THPT",
+    "CV",
+    "∕",
+]
+OTHERS = ["theo công văn ", "www.", "a@b ", "http://", "lớp ", " ", ",", ".", "&", "\u00a0", "đ", "\u0301", "ﾞ", "\n"]
+
+
+@settings(max_examples=600, deadline=None)
+@given(st.lists(st.sampled_from(PIECES + OTHERS), max_size=14).map("".join))
+def test_the_quick_ways_find_the_same_numbers(text: str) -> None:
+    found = find_numbers(text)
+    plain = _find_plainly(text)
+    assert found == plain
+    for number in (*found, *find_in_name(text)):
+        assert number.key == fold(number.text).lstrip("0")
+
+
+def test_a_number_far_behind_is_found_with_its_prefix() -> None:
+    text = "Phòng Giáo dục và Đào tạo " * 20 + "theo công văn số : 00123a / 2026 / QĐ-UBND và 7/BC-PGDĐT"
+    assert [number.text for number in find_numbers(text)] == ["00123a/2026/QĐ-UBND", "7/BC-PGDĐT"]
+    assert find_numbers(text) == _find_plainly(text)
+
+
+def _find_plainly(text: str) -> tuple[document_number.DocumentNumber, ...]:
+    """Every sign translated, every word looked at, every place tried."""
+    text = text.translate(document_number._PLAIN_SIGNS)
+    words = text.split(" ")
+    text = " ".join("" if "://" in w or "@" in w or w.lower().startswith("www.") else w for w in words)
+    found = {}
+    for match in document_number._NUMBER.finditer(text):
+        if number := document_number._read(match):
+            found.setdefault(fold(number.text).lstrip("0"), number)
+    return tuple(found.values())

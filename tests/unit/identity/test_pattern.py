@@ -1,6 +1,8 @@
 """Patterns of mailboxes, and the index that finds them."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gateway.envelope.address import AddressError, parse_mailbox
 from gateway.identity.pattern import Index, Kind, glob_matches, parse_pattern
@@ -107,3 +109,26 @@ def test_wildcards_compare_labels_and_leave_the_domain_itself_out() -> None:
         index.add(pattern, 1)
         assert pattern.matches(parse_mailbox(mailbox)) is matches
         assert bool(list(index.find(parse_mailbox(mailbox)))) is matches
+
+
+NAMES = st.lists(st.sampled_from(["vn", "edu", "a"]), min_size=2, max_size=5).map(".".join)
+LOCALS = st.sampled_from(["a", "b", "b.phong"])
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(
+        st.one_of(NAMES, NAMES.map("*.{}".format), st.builds("{}@{}".format, LOCALS | st.just("*"), NAMES)), max_size=8
+    ),
+    st.builds("{}@{}".format, LOCALS, NAMES),
+)
+def test_an_index_finds_what_each_pattern_matches_the_most_exact_first(texts: list[str], mailbox: str) -> None:
+    index: Index[str] = Index()
+    for text in texts:
+        index.add(parse_pattern(text), text)
+    who = parse_mailbox(mailbox)
+    fitting = [pattern for text in texts if (pattern := parse_pattern(text)).matches(who)]
+    fitting.sort(key=lambda pattern: (pattern.kind, -len(pattern.key)))
+    assert list(index.find(who)) == [pattern.key for pattern in fitting]
+    whole = [pattern.key for pattern in fitting if pattern.kind in (Kind.DOMAIN, Kind.SUBDOMAINS)]
+    assert list(index.find_domain(who.domain)) == whole
