@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from gateway.envelope.folding import fold
 from gateway.register.record import Record
+
+SHORT = 512  # characters of a text whose parts are remembered: people and units come again, and accents cost most
+_folded = lru_cache(maxsize=2048)(fold)
+
+
+def folded(text: str) -> str:
+    """fold(), remembered for what is short."""
+    return _folded(text) if len(text) <= SHORT else fold(text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,19 +59,19 @@ def tally(units: Iterable[str], counted: Mapping[str, UnitTally]) -> list[UnitTa
 
 def haystack(record: Record) -> str:
     """The folded text in which words are looked for."""
-    return fold(
-        "\n".join(
-            (
-                record.subject,
-                record.author,
-                record.author_name,
-                record.unit_name,
-                record.function,
-                *record.document_numbers,
-                *(attachment.name for attachment in record.attachments),
-            )
-        )
-    )
+    parts = [
+        record.subject,
+        record.author,
+        record.author_name,
+        record.unit_name,
+        record.function,
+        *record.document_numbers,
+        *[attachment.name for attachment in record.attachments],
+    ]
+    text = "\n".join(parts)
+    if len(text) > SHORT or text.isascii():
+        return fold(text)
+    return " ".join(filter(None, map(_folded, parts)))  # a line break parts words, and no letter reaches over it
 
 
 def needles(words: str) -> list[str]:

@@ -11,7 +11,7 @@ from gateway.envelope.folding import fold
 from gateway.ports import Outgoing, OutgoingKind, Settlement
 from gateway.quarantine.entry import Entry
 from gateway.register.record import Record
-from gateway.register.search import haystack
+from gateway.register.search import folded, haystack
 from gateway.store.codec import clean, dumps, micros
 from gateway.store.schema import OutState
 
@@ -71,7 +71,7 @@ def record_row(record: Record) -> dict[str, Any]:
         "author": clean(record.author.lower()),
         "administrative": int(record.administrative),
         "document_kind": clean(record.document_kind),
-        "document_numbers": "".join([f" {fold(number)} \n" for number in record.document_numbers]),
+        "document_numbers": "".join([f" {folded(number)} \n" for number in record.document_numbers]),
         "held": int(HELD in map(_VERB, record.fates)),
         "notice": clean(record.notice),
         "folded": haystack(record),

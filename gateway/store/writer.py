@@ -11,9 +11,11 @@ import contextlib
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
+from operator import attrgetter
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -28,7 +30,8 @@ GROUP_MAX: Final = 256  # jobs in one transaction
 ANSWERS: Final = (StoreError, MoveRefused, UnknownEntry, BlobMissing)  # a job says no: the store is well
 
 T = TypeVar("T")
-Row = tuple[str, Sequence[object] | Mapping[str, object]]  # a statement's text and its parameters
+Values = Sequence[object] | Mapping[str, object]
+Row = tuple[str, Values]  # a statement's text and its parameters
 Rows = Sequence[Row]  # statements that are the same in many jobs
 
 
@@ -41,6 +44,9 @@ class _Job:
     alone: bool = False
     result: Any = None
     error: BaseException | None = None
+
+
+_rows_of: Callable[[_Job], Rows] = attrgetter("rows")
 
 
 class Writer:
@@ -65,11 +71,11 @@ class Writer:
 
         Raises StoreError, at once or in the future.
         """
-        return self._put(work, (), alone=alone)
+        return self._put(work, (), alone)
 
     def submit_rows(self, rows: Rows) -> asyncio.Future[None]:
         """Execute these statements; those of many jobs are executed as one, which is most of the speed."""
-        return self._put(None, rows)
+        return self._put(None, rows, False)
 
     def close(self) -> None:
         """Finish what is queued, then end the thread. Blocks."""
@@ -77,7 +83,7 @@ class Writer:
         self._queue.put(None)
         self._thread.join()
 
-    def _put(self, work: Callable[[Connection], Any] | None, rows: Rows, *, alone: bool = False) -> asyncio.Future[Any]:
+    def _put(self, work: Callable[[Connection], Any] | None, rows: Rows, alone: bool) -> asyncio.Future[Any]:
         if self._stopping:
             raise self._health.note(RuntimeError("the store is closed"))
         self._health.check()
@@ -106,11 +112,8 @@ class Writer:
         if first is None or first.alone:
             return [first] if first else []
         group = [first]
-        while len(group) < GROUP_MAX:
-            try:
-                job = self._queue.get_nowait()
-            except queue.Empty:
-                break
+        while len(group) < GROUP_MAX and not self._queue.empty():  # nobody else takes from it
+            job = self._queue.get_nowait()
             if job is None:
                 self._queue.put(None)
                 break
@@ -122,7 +125,7 @@ class Writer:
 
     def _commit(self, connection: Connection, group: list[_Job]) -> None:
         self._health.check()
-        if all(job.rows for job in group) and self._commit_rows(connection, group):
+        if all(map(_rows_of, group)) and self._commit_rows(connection, group):
             return
         with connection.begin():
             self._rows_together(connection, [job for job in group if job.rows])
@@ -138,7 +141,7 @@ class Writer:
         begin(driver)
         try:
             try:
-                _execute(connection, [row for job in group for row in job.rows])
+                _execute(driver, chain.from_iterable(map(_rows_of, group)))
             except Exception as error:
                 if fails_group(error):
                     raise
@@ -158,18 +161,21 @@ class Writer:
         if not jobs:
             return
         together = _Job(jobs[0].future, jobs[0].loop)
-        _attempt(connection, together, partial(_execute, rows=[rows for job in jobs for rows in job.rows]))
+        _attempt(connection, together, partial(_execute_in, rows=[row for job in jobs for row in job.rows]))
         if together.error is not None:
             for job in jobs:
-                _attempt(connection, job, partial(_execute, rows=job.rows), self._health)
+                _attempt(connection, job, partial(_execute_in, rows=job.rows), self._health)
 
 
-def _execute(connection: Connection, rows: Rows) -> None:
+def _execute_in(connection: Connection, rows: Rows) -> None:
     """Straight through the driver: SQLAlchemy's own way costs more than SQLite's work on these statements."""
-    many: dict[str, list[Sequence[object] | Mapping[str, object]]] = {}
+    _execute(connection.connection.driver_connection, rows)
+
+
+def _execute(driver: Any, rows: Iterable[Row]) -> None:
+    many: dict[str, list[Values]] = {}
     for text, values in rows:
         many.setdefault(text, []).append(values)
-    driver: Any = connection.connection.driver_connection
     for text, values_of_all in many.items():
         driver.executemany(text, values_of_all)
 
