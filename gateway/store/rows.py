@@ -13,7 +13,7 @@ from gateway.quarantine.entry import Entry
 from gateway.register.record import Record
 from gateway.register.search import folded, haystack
 from gateway.store.codec import clean, dumps, micros
-from gateway.store.schema import OutState
+from gateway.store.schema import OutState, unheard
 
 HELD = "held"  # the fate of a recipient whose copy we keep
 _VERB: Final = itemgetter(1)  # of a recipient's fate
@@ -85,14 +85,14 @@ def record_values(record: Record) -> tuple[Any, ...]:
 
 
 def ledger_row(settlement: Settlement) -> dict[str, Any]:
-    """That a message of this key has been settled, under which id (safety R-23); in the order of the columns."""
-    until = micros(settlement.key_until) if settlement.key_until else 0
-    return {"key": settlement.key, "code": 250, "enhanced": "2.0.0", "text": settlement.record.id, "until": until}
+    """That a message of this key has been settled, under which id (safety R-23)."""
+    return dict(zip(unheard.c.keys(), ledger_values(settlement), strict=True))
 
 
 def ledger_values(settlement: Settlement) -> tuple[Any, ...]:
-    """The same by position."""
-    return tuple(ledger_row(settlement).values())
+    """The same by position: key, code, enhanced, text, until."""
+    until = micros(settlement.key_until) if settlement.key_until else 0
+    return (settlement.key, 250, "2.0.0", settlement.record.id, until)
 
 
 def spill_line(settlement: Settlement) -> bytes:
