@@ -55,7 +55,7 @@ def outgoing_row(outgoing: Outgoing, state: OutState, now: datetime, owner: str 
         "next_attempt": micros(now),
         "lease_until": 0,
         "reply": "",
-        "plain": dumps(replace(outgoing, content=b"")),
+        "plain": dumps(replace(outgoing, content=b"") if outgoing.content else outgoing),
         "content": outgoing.content,
     }
 
