@@ -7,20 +7,23 @@ what we did at the first time (entry, outbox rows, record, notice) must not be d
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import lru_cache
 
 from gateway.envelope.transaction import ForwardPath
-from gateway.policy.decision import Decision
+from gateway.policy.decision import Decision, Disposition
 from gateway.ports import Notice, Settlement
 from gateway.register.record import Record
 
 REMEMBERED_FOR = timedelta(hours=48)  # as long as for clients that missed our reply (safety R-12)
 
+_shown: Callable[[Disposition], str] = lru_cache(maxsize=256)(repr)  # rules have a few of them
+
 
 def key_of(transaction_key: bytes, decisions: Sequence[tuple[ForwardPath, Decision]]) -> bytes:
     """What makes it the same message with the same fate. After a change of policy the fate is another, and is new."""
-    fates = sorted([f"{path.mailbox.key} {decision.disposition!r}" for path, decision in decisions])
+    fates = sorted([f"{path.mailbox.key} {_shown(decision.disposition)}" for path, decision in decisions])
     return hashlib.sha256(transaction_key + "\0".join(fates).encode("utf-8", "surrogatepass")).digest()
 
 

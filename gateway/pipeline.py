@@ -283,10 +283,12 @@ def _refuse(transaction: Transaction, judgement: Judgement, reply: Reply) -> Rep
 
 
 def _count(evidence: Evidence, judgement: Judgement) -> None:
+    child, results = metrics.child, metrics.results
     for result in evidence.results:
-        metrics.child(metrics.results, result.method, result.result).inc()
-    metrics.child(metrics.levels, judgement.identity.level.value, judgement.identity.provider.value).inc()
+        child(results, result.method, result.result).inc()
+    identity = judgement.identity
+    child(metrics.levels, identity.level.value, identity.provider.value).inc()
     for _, decision in judgement.decisions:
-        metrics.child(metrics.rules, decision.rule, "decided").inc()
+        child(metrics.rules, decision.rule, "decided").inc()
         for rule in decision.observed:
-            metrics.child(metrics.rules, rule, "observed").inc()
+            child(metrics.rules, rule, "observed").inc()

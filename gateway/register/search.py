@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from operator import attrgetter
 
 from gateway.envelope.folding import fold
-from gateway.register.record import Record
+from gateway.register.record import AttachmentRecord, Record
+
+SHORT = 512  # characters of a text whose parts are remembered: people and units come again, and accents cost most
+_folded = lru_cache(maxsize=2048)(fold)
+_NAME: Callable[[AttachmentRecord], str] = attrgetter("name")
+
+
+def folded(text: str) -> str:
+    """fold(), remembered for what is short."""
+    return _folded(text) if len(text) <= SHORT else fold(text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,19 +61,20 @@ def tally(units: Iterable[str], counted: Mapping[str, UnitTally]) -> list[UnitTa
 
 def haystack(record: Record) -> str:
     """The folded text in which words are looked for."""
-    return fold(
-        "\n".join(
-            (
-                record.subject,
-                record.author,
-                record.author_name,
-                record.unit_name,
-                record.function,
-                *record.document_numbers,
-                *(attachment.name for attachment in record.attachments),
-            )
+    text = "\n".join(
+        (
+            record.subject,
+            record.author,
+            record.author_name,
+            record.unit_name,
+            record.function,
+            *record.document_numbers,
+            *map(_NAME, record.attachments),
         )
     )
+    if len(text) > SHORT or text.isascii():
+        return fold(text)
+    return " ".join(filter(None, map(_folded, text.split("\n"))))  # no letter or mark reaches over a line break
 
 
 def needles(words: str) -> list[str]:

@@ -39,9 +39,16 @@ def words_of(field: Field) -> str:
 
     A comment that is not closed swallows the rest, so what is left never says more than the sender wrote.
     """
+    text = field.unfolded[:VALUE_MAX].decode("utf-8", "replace")
+    if "(" in text or "\\" in text:
+        text = _without_comments(text)
+    return text.strip().lower()
+
+
+def _without_comments(text: str) -> str:
     kept: list[str] = []
     depth, escaped = 0, False
-    for char in field.unfolded[:VALUE_MAX].decode("utf-8", "replace"):
+    for char in text:
         if escaped:
             escaped = False
         elif char == "\\":
@@ -53,7 +60,7 @@ def words_of(field: Field) -> str:
             depth -= 1
         elif not depth:
             kept.append(char)
-    return "".join(kept).strip().lower()
+    return "".join(kept)
 
 
 def _auto_submitted(message: Message) -> str:
@@ -66,8 +73,9 @@ def _auto_submitted(message: Message) -> str:
 
 def _list_or_bulk(message: Message) -> str:
     for field in message.fields:
-        if field.key in _MARKS or field.key.startswith(_MARK_PREFIXES):
-            return f"AR-6 {field.key.decode('ascii', 'replace')} field"
+        key = field.key
+        if key in _MARKS or key.startswith(_MARK_PREFIXES):
+            return f"AR-6 {key.decode('ascii', 'replace')} field"
     for field in message.all(b"precedence"):
         if words_of(field) in _BULK:
             return f"AR-6 Precedence is {words_of(field)}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, or_, select, update
 
 from gateway.quarantine.entry import SAME_WITHIN, State
 from gateway.store.audit import SYSTEM, note_act
@@ -18,6 +18,15 @@ NO_250: Final = "the transaction did not end in 250: the client keeps the messag
 CRASHED: Final = "the gateway stopped before it could answer the client"
 NO_ANSWER: Final = "the receiving server's answer is not known"
 STALLED: Final = 3600 * 1_000_000  # microseconds after which a transaction cannot be under way any more (R-10: 620 s)
+
+# Built once: SQLAlchemy takes longer to build a statement than SQLite to execute it.
+_INSERT_ENTRY: Final = insert(entries)
+_MERGED_WITH: Final = (State.HELD.value, State.UNCERTAIN.value, State.PENDING.value)  # rather than the next
+_SAME_MESSAGE: Final = (
+    select(entries.c.id, entries.c.state, entries.c.owner, entries.c.held_at)
+    .where(entries.c.merge_key == bindparam("same"), or_(*(entries.c.state == state for state in _MERGED_WITH)))
+    .order_by(entries.c.held_at.desc())
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +48,10 @@ def keep(connection: Connection, kept: Kept, is_dead: Callable[[str], bool], now
 def _keep_entry(connection: Connection, row: dict[str, Any], is_dead: Callable[[str], bool], now: datetime) -> None:
     earlier = _same_message(connection, row["merge_key"], is_dead)
     if earlier is None:
-        connection.execute(insert(entries), row)
+        connection.execute(_INSERT_ENTRY, row)
     elif earlier.state == State.HELD:
         if abs(row["held_at"] - earlier.held_at) > SAME_WITHIN.total_seconds() * 1_000_000:
-            connection.execute(insert(entries), row)
+            connection.execute(_INSERT_ENTRY, row)
         else:  # the client never heard our 250: it is the same mail, which is held already
             connection.execute(insert(aliases), {"alias": row["id"], "entry_id": earlier.id})
     else:
@@ -55,12 +64,9 @@ def _same_message(
     connection: Connection, merge_key: str, is_dead: Callable[[str], bool]
 ) -> Row[str, str, str, int] | None:
     """The earlier entry of the same message: held rather than in doubt. One that is pending elsewhere is not ours."""
-    columns = (entries.c.id, entries.c.state, entries.c.owner, entries.c.held_at)
-    wanted = (State.HELD.value, State.UNCERTAIN.value, State.PENDING.value)
-    query = select(*columns).where(entries.c.merge_key == merge_key, entries.c.state.in_(wanted))
-    found = connection.execute(query.order_by(entries.c.held_at.desc())).all()
+    found = connection.execute(_SAME_MESSAGE, {"same": merge_key}).all()
     usable = [row for row in found if row.state != State.PENDING or is_dead(row.owner)]
-    return min(usable, key=lambda row: wanted.index(row.state), default=None)
+    return min(usable, key=lambda row: _MERGED_WITH.index(row.state), default=None)
 
 
 def withdraw(connection: Connection, transaction_id: str, now: datetime) -> list[str]:

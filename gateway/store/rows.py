@@ -11,9 +11,9 @@ from gateway.envelope.folding import fold
 from gateway.ports import Outgoing, OutgoingKind, Settlement
 from gateway.quarantine.entry import Entry
 from gateway.register.record import Record
-from gateway.register.search import haystack
+from gateway.register.search import folded, haystack
 from gateway.store.codec import clean, dumps, micros
-from gateway.store.schema import OutState
+from gateway.store.schema import OutState, unheard
 
 HELD = "held"  # the fate of a recipient whose copy we keep
 _VERB: Final = itemgetter(1)  # of a recipient's fate
@@ -55,7 +55,7 @@ def outgoing_row(outgoing: Outgoing, state: OutState, now: datetime, owner: str 
         "next_attempt": micros(now),
         "lease_until": 0,
         "reply": "",
-        "plain": dumps(replace(outgoing, content=b"")),
+        "plain": dumps(replace(outgoing, content=b"") if outgoing.content else outgoing),
         "content": outgoing.content,
     }
 
@@ -71,7 +71,7 @@ def record_row(record: Record) -> dict[str, Any]:
         "author": clean(record.author.lower()),
         "administrative": int(record.administrative),
         "document_kind": clean(record.document_kind),
-        "document_numbers": "".join([f" {fold(number)} \n" for number in record.document_numbers]),
+        "document_numbers": "".join([f" {folded(number)} \n" for number in record.document_numbers]),
         "held": int(HELD in map(_VERB, record.fates)),
         "notice": clean(record.notice),
         "folded": haystack(record),
@@ -85,14 +85,14 @@ def record_values(record: Record) -> tuple[Any, ...]:
 
 
 def ledger_row(settlement: Settlement) -> dict[str, Any]:
-    """That a message of this key has been settled, under which id (safety R-23); in the order of the columns."""
-    until = micros(settlement.key_until) if settlement.key_until else 0
-    return {"key": settlement.key, "code": 250, "enhanced": "2.0.0", "text": settlement.record.id, "until": until}
+    """That a message of this key has been settled, under which id (safety R-23)."""
+    return dict(zip(unheard.c.keys(), ledger_values(settlement), strict=True))
 
 
 def ledger_values(settlement: Settlement) -> tuple[Any, ...]:
-    """The same by position."""
-    return tuple(ledger_row(settlement).values())
+    """The same by position: key, code, enhanced, text, until."""
+    until = micros(settlement.key_until) if settlement.key_until else 0
+    return (settlement.key, 250, "2.0.0", settlement.record.id, until)
 
 
 def spill_line(settlement: Settlement) -> bytes:

@@ -58,8 +58,10 @@ class TransactionDesk:
 
     def _rows(self, entry: Entry | None, outgoing: Sequence[Outgoing], digest: str) -> Kept:
         now, owner = self._core.clock(), self._core.owner.name
+        if entry is not None and entry.state is not State.PENDING:
+            entry = replace(entry, state=State.PENDING)
         return Kept(
-            entry_row(replace(entry, state=State.PENDING), owner, digest) if entry else None,
+            entry_row(entry, owner, digest) if entry else None,
             [outgoing_row(item, OutState.WAITING, now, owner) for item in outgoing],
         )
 

@@ -135,11 +135,8 @@ class Writer:
         if first is None or first.alone:
             return [first] if first else []
         group = [first]
-        while len(group) < GROUP_MAX:
-            try:
-                job = self._queue.get_nowait()
-            except queue.Empty:
-                break
+        while len(group) < GROUP_MAX and not self._queue.empty():  # nobody else takes from it
+            job = self._queue.get_nowait()
             if job is None:
                 self._queue.put(None)
                 break

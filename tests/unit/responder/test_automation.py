@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from gateway.envelope.message import Message
 from gateway.envelope.reply import Reply
 from gateway.policy.decision import Discard, Hold, Refuse, Relay
 from gateway.responder.age import parse_date
+from gateway.responder.automation import _without_comments, words_of
 from tests.support.notices import SENDER, evidence, identity, message, reason
+
+
+@given(st.text(st.sampled_from("nNo \t()\\;=yéỆß\u3000"), max_size=40))
+def test_a_value_without_comments_is_read_as_one_with_them(text: str) -> None:
+    (field,) = Message(b"X-Word: " + text.encode() + b"\r\n\r\n").fields
+    whole = field.unfolded.decode("utf-8", "replace")
+    assert words_of(field) == _without_comments(whole).strip().lower()
+
 
 # ---- AR-5, AR-6, AR-7, AR-9: the header -----------------------------------------------------------------------------
 
