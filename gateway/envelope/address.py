@@ -25,9 +25,7 @@ _ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\u0080-\U0010FFFF]"
 _DOT_ATOM = re.compile(rf"{_ATEXT}+(?:\.{_ATEXT}+)*\Z")
 _QUOTED = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e\u0080-\U0010FFFF]|\\[\x20-\x7e])*)"\Z')
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?\Z")
-_SOURCE_ROUTE = re.compile(
-    r"@[A-Za-z0-9.-]+(?:,@[A-Za-z0-9.-]+)*:"
-)  # A-d-l, accepted and ignored (RFC 5321 appendix C)
+_SOURCE_ROUTE = re.compile(r"@[A-Za-z0-9.-]+(?:,@[A-Za-z0-9.-]+)*:")  # A-d-l (RFC 5321 appendix C)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -170,12 +168,18 @@ def _split_path(argument: str, utf8: bool) -> tuple[str, str]:
     return path, rest.strip(" ")
 
 
+def _without_route(path: str) -> str:
+    """The path less the source route in front of it, which is accepted and ignored (RFC 5321 §4.1.2 and appendix C)."""
+    route = _SOURCE_ROUTE.match(path) if path[:1] == "@" else None
+    return path[route.end() :] if route else path
+
+
 def parse_reverse_path(argument: str, *, utf8: bool = False) -> Path:
     """Parse the argument of `MAIL FROM:` (RFC 5321 §4.1.1.2). Raises AddressError."""
     path, rest = _split_path(argument, utf8)
     if not path:
         return Path(None, rest)
-    return Path(parse_mailbox(_SOURCE_ROUTE.sub("", path, count=1)), rest)
+    return Path(parse_mailbox(_without_route(path)), rest)
 
 
 def parse_forward_path(argument: str, *, utf8: bool = False) -> Path:
@@ -183,7 +187,7 @@ def parse_forward_path(argument: str, *, utf8: bool = False) -> Path:
     path, rest = _split_path(argument, utf8)
     if path.lower() == "postmaster":
         return Path(Mailbox(path, ""), rest)
-    mailbox = parse_mailbox(_SOURCE_ROUTE.sub("", path, count=1))
+    mailbox = parse_mailbox(_without_route(path))
     local = mailbox.local_part
     if len(local.encode()) > LOCAL_PART_MAX:
         raise AddressError("local-part too long")

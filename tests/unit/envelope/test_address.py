@@ -49,6 +49,7 @@ REFUSED_S7 = [
     '<"a\\\r"@ok.example>',
     "<<a@ok.example>>",
     "<a,b@ok.example>",
+    "<a@x.example:b@ok.example>",
     "<a;b@ok.example>",
     "",
 ]
@@ -89,6 +90,11 @@ def test_null_reverse_path_and_postmaster() -> None:
     assert parse_forward_path("<PostMaster>").mailbox == Mailbox("PostMaster", "")
     with pytest.raises(AddressError):
         parse_forward_path("<>")
+
+
+def test_what_looks_like_a_source_route_inside_a_quoted_local_part_is_kept() -> None:
+    path = parse_reverse_path('<"a@x.example:b"@ok.example>')
+    assert str(path.mailbox) == '"a@x.example:b"@ok.example'
 
 
 def test_source_routes_are_stripped() -> None:
