@@ -35,31 +35,18 @@ class Job:
     error: BaseException | None = None
 
 
-class Committer:
-    """One connection that writes. One thread at a time may use it."""
+class RowCommitter:
+    """Commits rows on a connection of the driver. One thread at a time may use it."""
 
-    def __init__(self, connection: Connection, health: Health, mark: Mark) -> None:
-        self._connection = connection
-        self._driver: Any = connection.connection.driver_connection
+    def __init__(self, driver: Any, health: Health, mark: Mark) -> None:
+        self._driver = driver
         self._health = health
         self._mark = mark
 
-    def commit(self, group: Sequence[Job]) -> None:
-        """Commit, after what other processes are committing. Each job has its result or error then; raises nothing."""
-        try:
-            self._health.check()
-            if all(job.rows for job in group):
-                begin(self._driver)
-                if self._commit_rows(group):
-                    return
-            self._commit_each(group)
-        except BaseException as error:  # whatever it is, the callers must hear of it, and the thread go on
-            self._fail(group, error)
-
     def commit_at_once(self, group: Sequence[Job]) -> bool:
-        """Commit rows without waiting for another process.
+        """Commit rows without waiting for another connection; each job has its error then, if there was one.
 
-        False, with nothing written, where the write lock is taken or a row is refused: then `commit` it.
+        False, with nothing written, where the write lock is taken or a row is refused: then `Committer.commit` it.
         """
         try:
             self._health.check()
@@ -75,15 +62,6 @@ class Committer:
         failure.__cause__ = error
         for job in group:
             job.error = failure
-
-    def _commit_each(self, group: Sequence[Job]) -> None:
-        with self._connection.begin():
-            self._rows_together([job for job in group if job.rows])
-            for job in group:
-                if job.work is not None:
-                    self._attempt(job, job.work, self._health)
-            self._mark("before commit")
-        self._mark("after commit")
 
     def _commit_rows(self, group: Sequence[Job]) -> bool:
         """The transaction has begun. False, and nothing is written, when one of the rows is refused."""
@@ -105,6 +83,46 @@ class Committer:
         self._mark("after commit")
         return True
 
+    def _execute(self, rows: Rows) -> None:
+        """Straight through the driver: SQLAlchemy's own way costs more than SQLite's work on these statements."""
+        many: dict[str, list[Sequence[object] | Mapping[str, object]]] = {}
+        for text, values in rows:
+            many.setdefault(text, []).append(values)
+        for text, values_of_all in many.items():
+            if len(values_of_all) == 1:
+                self._driver.execute(text, values_of_all[0])
+            else:
+                self._driver.executemany(text, values_of_all)
+
+
+class Committer(RowCommitter):
+    """Commits all kinds of jobs, and waits for its turn to write."""
+
+    def __init__(self, connection: Connection, health: Health, mark: Mark) -> None:
+        super().__init__(connection.connection.driver_connection, health, mark)
+        self._connection = connection
+
+    def commit(self, group: Sequence[Job]) -> None:
+        """Commit. Each job has its result or error then; raises nothing."""
+        try:
+            self._health.check()
+            if all(job.rows for job in group):
+                begin(self._driver)
+                if self._commit_rows(group):
+                    return
+            self._commit_each(group)
+        except BaseException as error:  # whatever it is, the callers must hear of it, and the thread go on
+            self._fail(group, error)
+
+    def _commit_each(self, group: Sequence[Job]) -> None:
+        with self._connection.begin():
+            self._rows_together([job for job in group if job.rows])
+            for job in group:
+                if job.work is not None:
+                    self._attempt(job, job.work, self._health)
+            self._mark("before commit")
+        self._mark("after commit")
+
     def _rows_together(self, jobs: Sequence[Job]) -> None:
         """All rows of all jobs at once; when any is refused, job by job to find out whose it was."""
         if not jobs:
@@ -118,17 +136,6 @@ class Committer:
     def _work_of(self, rows: Rows, _: Connection) -> None:
         self._execute(rows)
 
-    def _execute(self, rows: Rows) -> None:
-        """Straight through the driver: SQLAlchemy's own way costs more than SQLite's work on these statements."""
-        many: dict[str, list[Sequence[object] | Mapping[str, object]]] = {}
-        for text, values in rows:
-            many.setdefault(text, []).append(values)
-        for text, values_of_all in many.items():
-            if len(values_of_all) == 1:
-                self._driver.execute(text, values_of_all[0])
-            else:
-                self._driver.executemany(text, values_of_all)
-
     def _attempt(self, job: Job, work: Callable[[Connection], Any], health: Health | None = None) -> None:
         try:
             with self._connection.begin_nested():
@@ -141,3 +148,14 @@ class Committer:
             else:
                 job.error = health.note(error)
                 job.error.__cause__ = error
+
+
+def wake(jobs: Sequence[Job]) -> None:
+    """Tell the callers, in their event loop."""
+    for job in jobs:
+        if job.future.done():  # the caller was cancelled meanwhile; its write stands
+            continue
+        if job.error is not None:
+            job.future.set_exception(job.error)
+        else:
+            job.future.set_result(job.result)

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from gateway.ports import StoreError
 from gateway.store.blobs import Blobs
-from gateway.store.engine import create_private, glancing_connection, reading_engine, writing_engine
+from gateway.store.engine import create_private, glancing_connection, quick_connection, reading_engine, writing_engine
 from gateway.store.faults import Health, Mark, fault_of, no_mark
 from gateway.store.migrate import bring_up_to_date
 from gateway.store.owner import Owner
@@ -60,7 +60,8 @@ class Core:
         self._threads = ThreadPoolExecutor(4, thread_name_prefix="store")
         self._closed = False
         self._dropping: set[asyncio.Future[None]] = set()
-        self.writer = Writer(self.engine, self.health, mark)
+        self._quick = quick_connection(database)
+        self.writer = Writer(self.engine, self._quick, self.health, mark)
 
     async def close(self) -> None:
         """Finish what is queued and let go of the database. A second call does nothing."""
@@ -73,6 +74,7 @@ class Core:
         self._threads.shutdown(wait=True)
         self._readers.dispose()
         self._glances.close()
+        self._quick.close()
         self.engine.dispose()
         self.owner.close()
 

@@ -66,17 +66,7 @@ def writing_engine(database: Path) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _pragmas(connection: sqlite3.Connection, _: object) -> None:
-        for pragma in (
-            f"busy_timeout={BUSY_TIMEOUT}",
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            "foreign_keys=ON",
-            f"wal_autocheckpoint={CHECKPOINT_PAGES}",
-            f"journal_size_limit={WAL_KEPT}",
-            "trusted_schema=OFF",
-        ):
-            connection.execute(f"PRAGMA {pragma}")
-        connection.execute("PRAGMA busy_timeout=0")  # begin() waits, and what follows it waits for nobody
+        _make_durable(connection, CHECKPOINT_PAGES)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -85,6 +75,27 @@ def writing_engine(database: Path) -> Engine:
         begin(driver)
 
     return engine
+
+
+def quick_connection(database: Path) -> sqlite3.Connection:
+    """The event loop's own connection for commits that wait for nobody. Checkpoints are left to the writing engine."""
+    connection = sqlite3.connect(database, timeout=0, isolation_level=None, check_same_thread=False)
+    _make_durable(connection, 0)
+    return connection
+
+
+def _make_durable(connection: sqlite3.Connection, checkpoint: int) -> None:
+    for pragma in (
+        f"busy_timeout={BUSY_TIMEOUT}",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        f"wal_autocheckpoint={checkpoint}",
+        f"journal_size_limit={WAL_KEPT}",
+        "trusted_schema=OFF",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+    connection.execute("PRAGMA busy_timeout=0")  # begin() waits, and what follows it waits for nobody
 
 
 def reading_engine(database: Path) -> Engine:
