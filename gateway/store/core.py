@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from gateway.ports import StoreError
 from gateway.store.blobs import Blobs
-from gateway.store.engine import create_private, glancing_connection, quick_connection, reading_engine, writing_engine
+from gateway.store.engine import create_private, quick_connection, reading_engine, writing_engine
 from gateway.store.faults import Health, Mark, fault_of, no_mark
 from gateway.store.migrate import bring_up_to_date
 from gateway.store.owner import Owner
@@ -56,7 +56,6 @@ class Core:
         self.blobs = Blobs(state / "blobs", keys, mark)
         self.spill = Spill(state)
         self._readers = reading_engine(database)
-        self._glances = glancing_connection(database)
         self._threads = ThreadPoolExecutor(4, thread_name_prefix="store")
         self._closed = False
         self._dropping: set[asyncio.Future[None]] = set()
@@ -73,7 +72,6 @@ class Core:
         await asyncio.to_thread(self.writer.close)
         self._threads.shutdown(wait=True)
         self._readers.dispose()
-        self._glances.close()
         self._quick.close()
         self.engine.dispose()
         self.owner.close()
@@ -93,9 +91,12 @@ class Core:
             raise fault_of(error).error() from error
 
     def glance(self, query: str, key: bytes) -> tuple[Any, ...] | None:
-        """One row by its key, at once, in the event loop: microseconds, and a WAL reader waits for nobody."""
+        """One row by its key, at once, in the event loop: microseconds, and a WAL reader waits for nobody.
+
+        On the connection that commits here, whose cache stays good over its own commits.
+        """
         try:
-            found = self._glances.execute(query, (key,)).fetchone()
+            found = self._quick.execute(query, (key,)).fetchone()
         except sqlite3.Error as error:
             self.health.note(error)
             return None

@@ -78,7 +78,10 @@ def writing_engine(database: Path) -> Engine:
 
 
 def quick_connection(database: Path) -> sqlite3.Connection:
-    """The event loop's own connection for commits that wait for nobody. Checkpoints are left to the writing engine."""
+    """The event loop's own connection, which waits for nobody: short commits, and single rows by their key.
+
+    Checkpoints are left to the writing engine.
+    """
     connection = sqlite3.connect(database, timeout=0, isolation_level=None, check_same_thread=False)
     _make_durable(connection, 0)
     return connection
@@ -112,13 +115,6 @@ def reading_engine(database: Path) -> Engine:
         connection.exec_driver_sql("BEGIN")
 
     return engine
-
-
-def glancing_connection(database: Path) -> sqlite3.Connection:
-    """The event loop's own connection for single rows, which never waits: neither for a lock nor behind a long list."""
-    connection = sqlite3.connect(database, timeout=0, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA query_only=ON")
-    return connection
 
 
 def _engine(database: Path, connections: int) -> Engine:
