@@ -33,9 +33,7 @@ def planned(
     trace, decisions = results, judgement.decisions
     if not by_host:
         trace += received_field(transaction, hostname)
-    elif (
-        len(decisions) > 1
-    ):  # it may come again with its recipients in another order: the same group must be left to it
+    elif len(decisions) > 1:  # it may come again with them in another order: the same group must be left to it
         decisions = tuple(sorted(decisions, key=lambda decided: decided[0].mailbox.key))
     found = groups(transaction, decisions, judgement.identity, trace=trace, authserv_id=authserv_id)
     if signer is not None:

@@ -1,7 +1,7 @@
 """DKIM (RFC 6376, 8301, 8463, 8616): one result for every signature, aligned signatures first.
 
-Everything that decides is here: dkimpy's `verify` gives one False for unsigned, timed out and tampered, and is quadratic
-on hostile input (safety S-16). It is the yardstick of our tests.
+dkimpy reads tag lists that are not plain; everything that decides is here, because its `verify` gives one False for
+unsigned, timed out and tampered, and is quadratic on hostile input (safety S-16). It is the yardstick of our tests.
 """
 
 from __future__ import annotations

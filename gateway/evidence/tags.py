@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable
 from operator import methodcaller
 
+import dkim.util
+
 LIST_MAX = 16 * 1024  # octets of a signature field (safety S-16)
 NUMBER_MAX = 20  # digits; Python refuses to read 4,300, RFC 6376 §3.5 asks for 12 at least
 
@@ -32,18 +34,28 @@ def parse(octets: bytes) -> Tags:
     """
     if len(octets) > LIST_MAX:
         raise TagError(f"more than {LIST_MAX} octets")
+    return _plain(octets) or _any(octets)
+
+
+def _plain(octets: bytes) -> Tags | None:
+    """The tags of a list of known names, each once, as nearly all are; None for others."""
     specs = octets.strip().split(b";")
     if not specs[-1]:
         specs.pop()  # the list may end in a semicolon
     try:
         tags = {name.strip(): value.strip() for name, value in map(_halves, specs)}
-    except ValueError as error:
+    except ValueError:
+        return None
+    return tags if len(tags) == len(specs) and tags.keys() <= _KNOWN else None
+
+
+def _any(octets: bytes) -> Tags:
+    try:
+        tags: Tags = dkim.util.parse_tag_value(octets)
+    except dkim.util.InvalidTagValueList as error:
         raise TagError("tag list syntax") from error
-    if len(tags) < len(specs):
-        raise TagError("tag list syntax")
-    if not tags.keys() <= _KNOWN and not all(map(_NAME.match, tags)):
-        begun = all(name[:1].isalpha() for name in tags)
-        raise TagError("tag name syntax" if begun else "tag list syntax")
+    if not all(map(_NAME.match, tags)):
+        raise TagError("tag name syntax")
     return tags
 
 
