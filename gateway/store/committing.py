@@ -51,10 +51,8 @@ class RowCommitter:
         try:
             self._health.check()
             return begin_at_once(self._driver) and self._commit_rows(group)
-        except BaseException as error:
+        except BaseException as error:  # whatever it is, the callers must hear of it
             self._fail(group, error)
-            if not isinstance(error, Exception):
-                raise
             return True
 
     def _fail(self, group: Sequence[Job], error: BaseException) -> None:
@@ -111,7 +109,7 @@ class Committer(RowCommitter):
                 if self._commit_rows(group):
                     return
             self._commit_each(group)
-        except BaseException as error:  # whatever it is, the callers must hear of it, and the thread go on
+        except BaseException as error:  # and the thread must go on
             self._fail(group, error)
 
     def _commit_each(self, group: Sequence[Job]) -> None:

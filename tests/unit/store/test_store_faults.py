@@ -195,15 +195,20 @@ async def test_F23_database_full_is_452_or_spilled(small_disk):
     await store.close()
 
 
+async def limit_pages(store, pages):
+    """For both connections that write: the thread's and the event loop's."""
+    await store._core.write(lambda c: c.exec_driver_sql(f"PRAGMA max_page_count={pages}"))
+    store._core._quick.execute(f"PRAGMA max_page_count={pages}")
+
+
 async def test_database_full_inside_a_group_fails_all_and_loses_none(store):
     before = record()
     await store.settle(settlement(before))
-    await store._core.write(
-        lambda c: c.exec_driver_sql(f"PRAGMA max_page_count={c.exec_driver_sql('PRAGMA page_count').scalar()}")
-    )
+    (pages,) = store._core._quick.execute("PRAGMA page_count").fetchone()
+    await limit_pages(store, pages)
     big = record(subject="x" * 500_000)
     assert await store.settle(settlement(big)) == "spilled"
-    await store._core.write(lambda c: c.exec_driver_sql("PRAGMA max_page_count=1000000"))
+    await limit_pages(store, 1_000_000)
     assert await store.import_spill() == 1
     assert {r.id for r in await store.search(RecordFilter())} == {before.id, big.id}
 
