@@ -20,6 +20,7 @@ _KNOWN = frozenset(b"a b bh c cv d g h i k l n p q s t v x z".split())  # names 
 
 Tags = dict[bytes, bytes]
 
+_read: Callable[[bytes], Tags] = dkim.util.parse_tag_value
 _halves: Callable[[bytes], list[bytes]] = methodcaller("split", b"=", 1)
 
 
@@ -51,7 +52,7 @@ def _plain(octets: bytes) -> Tags | None:
 
 def _any(octets: bytes) -> Tags:
     try:
-        tags: Tags = dkim.util.parse_tag_value(octets)
+        tags = _read(octets)
     except dkim.util.InvalidTagValueList as error:
         raise TagError("tag list syntax") from error
     if not all(map(_NAME.match, tags)):
