@@ -49,17 +49,22 @@ def _pieces(raw: Octets, start: int, end: int) -> Iterator[bytes]:
         start = stop
 
 
+def _plain_base64(piece: bytes) -> bytes | None:
+    """None where the letters are no multiple of four: some belong to the next piece."""
+    try:
+        return pybase64.b64decode(piece)
+    except binascii.Error:
+        return None
+
+
 def _base64(pieces: Iterator[bytes]) -> Iterator[bytes]:
     """Everything up to the first padding; a letter too many at the end is dropped (RFC 2045 §6.8)."""
     rest = b""
     for piece in pieces:
         padding = piece.find(b"=")
         if not rest and (padding < 0 or piece[padding:].rstrip(b"\r\n") in (b"=", b"==")):
-            try:
-                octets = pybase64.b64decode(piece)
-            except binascii.Error:  # letters that are no multiple of four: the general way has a rest
-                pass
-            else:
+            octets = _plain_base64(piece)
+            if octets is not None:
                 yield octets
                 if padding < 0:
                     continue

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import sqlite3
+import threading
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -154,3 +157,13 @@ def notice(cause: str, sender: Mailbox = SENDER, **changes: Any) -> Notice:
 
 def settlement(of: Record | None = None, *notices: Notice) -> Settlement:
     return Settlement(record=of or record(), notices=notices)
+
+
+def fails_while(failing: threading.Event) -> Callable[[str], None]:
+    """A mark for a store whose disk fails at each commit while the event is set."""
+
+    def mark(point: str) -> None:
+        if point == "before commit" and failing.is_set():
+            raise sqlite3.OperationalError("disk I/O error")
+
+    return mark

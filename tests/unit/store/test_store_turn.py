@@ -19,7 +19,7 @@ from gateway.store.engine import quick_connection
 from gateway.store.faults import Health, no_mark
 from gateway.store.sqlite import SqliteStore
 from gateway.store.turn import CHECKPOINT_AFTER, QUICK, REST, SLOW_MAX, STALL, TURN_MAX, Turn
-from tests.support.store_samples import record, settlement
+from tests.support.store_samples import fails_while, record, settlement
 
 INSERT = "INSERT INTO kept VALUES (?)"
 
@@ -173,12 +173,7 @@ async def test_one_stall_is_enough(bench: Bench) -> None:
 
 async def test_R4_a_failed_commit_is_told_to_all_and_not_tried_again(tmp_path: Path) -> None:
     failing = threading.Event()
-
-    def mark(point: str) -> None:
-        if point == "before commit" and failing.is_set():
-            raise sqlite3.OperationalError("disk I/O error")
-
-    store = SqliteStore(tmp_path / "gateway.db", tmp_path, mark=mark)
+    store = SqliteStore(tmp_path / "gateway.db", tmp_path, mark=fails_while(failing))
     try:
         await store.settle(settlement(record(id="7K2M-AAAA-0000")))
         failing.set()

@@ -15,7 +15,7 @@ from gateway.ports import OutgoingKind, StoreError
 from gateway.store.settling import job, rows
 from gateway.store.sqlite import SqliteStore
 from gateway.store.writer import Rows
-from tests.support.store_samples import NOW, entry, held_record, message, outgoing, record, settlement
+from tests.support.store_samples import NOW, entry, fails_while, held_record, message, outgoing, record, settlement
 
 
 async def settled_together(store: SqliteStore, *ids: str | None) -> list[str]:
@@ -55,12 +55,7 @@ async def test_the_same_record_twice_in_one_group_is_one_row(tmp_path: Path) -> 
 
 async def test_R4_a_failure_before_the_commit_is_rolled_back_and_told(tmp_path: Path) -> None:
     failing = threading.Event()
-
-    def mark(point: str) -> None:
-        if point == "before commit" and failing.is_set():
-            raise sqlite3.OperationalError("disk I/O error")
-
-    store = SqliteStore(tmp_path / "gateway.db", tmp_path, mark=mark)
+    store = SqliteStore(tmp_path / "gateway.db", tmp_path, mark=fails_while(failing))
     try:
         failing.set()
         with pytest.raises(StoreError):
