@@ -33,7 +33,6 @@ from gateway.endpoint.transactions import report_fault
 NEGOTIATION_SECONDS: Final = 10.0  # within which a mail server says that it is one
 PROGRESS_SECONDS: Final = 5.0  # between two signs of life while a message is judged; Postfix waits 300 s for each
 AHEAD_MAX: Final = 16  # events that wait while we are at work; a chunk of the body each, so no more is read meanwhile
-WAITING_MAX: Final = 1000  # events that a mail server may send ahead of our answers, in what was read at once
 
 _WORK: Final = (MailFrom, RcptTo, EndOfMessage)  # events that may take time
 _ENDS: Final = (Aborted, Closed)
@@ -86,8 +85,6 @@ class MilterConnection(asyncio.Protocol):
         if events:
             waiting = self._events
             waiting.extend(events)
-            if len(waiting) > WAITING_MAX:
-                return self._part("does not wait for answers")
             if self._task is None:
                 self._pump()
             if len(waiting) > AHEAD_MAX and self._transport and not self._transport.is_closing():
@@ -228,7 +225,7 @@ class MilterConnection(asyncio.Protocol):
         if unseen:
             metrics.child(metrics.milter_unseen, unseen).inc()
             return self._answer(_MAIL, dialogue.accept)
-        if address is None:  # every recipient will be deferred, so there is no end of message to tell it at
+        if address is None:  # where every recipient is deferred there is no end of message to tell it at
             self._shared.tell_missing(["client_addr"])
         utf8 = b"SMTPUTF8" in map(bytes.upper, event.arguments)
         client = client_of(address, self._connected, self._helo, macros, utf8=utf8) if address else None
@@ -250,7 +247,11 @@ class MilterConnection(asyncio.Protocol):
         if self._letter is None:
             return self._answer(_RCPT, dialogue.accept)
         refusal = await self._letter.rcpt(event.path, event.arguments)
-        return self._answer(_RCPT, partial(dialogue.refuse, refusal) if refusal else dialogue.proceed)
+        if dialogue.owed is _RCPT:
+            self._answer(_RCPT, partial(dialogue.refuse, refusal) if refusal else dialogue.proceed)
+        elif refusal:  # nobody waits to hear it: the mail server keeps this recipient until the end of the message
+            self._letter.refuse(refusal)
+        return None
 
     async def _judge(self) -> None:
         letter, dialogue, shared = self._letter, self._dialogue, self._shared

@@ -25,6 +25,7 @@ from gateway.values import value
 
 LEFT: Reply = Reply(250, "2.0.0", "Left to the mail server")
 GONE: Reply = Reply(451, "4.4.2", "The mail server has gone, please try again later")
+PATH_SHOWN = 256  # octets of a path in a reply
 _BARE_CR = re.compile(rb"\r(?!\n)")
 
 
@@ -87,7 +88,7 @@ class Letter:
         try:
             mailbox = parse_forward_path(text_of(path), utf8=transaction.utf8).mailbox
         except AddressError as error:
-            return Reply(501, "5.1.3", f"Recipient: {error}")
+            return Reply(501, "5.1.3", f"Recipient {_shown(path)}: {error}")
         if mailbox is None:
             return say.RCPT_SYNTAX
         try:
@@ -115,16 +116,17 @@ class Letter:
         if self._spool is None:
             self._spool = Spool(shared.memory, shared.spool)
         if self._size > shared.settings.max_size:
-            self._refuse(say.TOO_BIG)
+            self.refuse(say.TOO_BIG)
         elif not self._spool.keep(octets):
-            self._refuse(STORAGE_ERROR)
+            self.refuse(STORAGE_ERROR)
 
     def malformed(self) -> None:
         """The header section is larger than we read, or is none: nothing in it may be believed."""
         if self._ours:
-            self._refuse(say.HEADER_TOO_BIG)
+            self.refuse(say.HEADER_TOO_BIG)
 
-    def _refuse(self, reply: Reply) -> None:
+    def refuse(self, reply: Reply) -> None:
+        """Refuse the whole message, at its end; what was said first counts."""
         self._refusal = self._refusal or reply
         if self._spool:
             self._spool.close()
@@ -191,6 +193,11 @@ class Letter:
         """Give memory and disk back."""
         if self._spool:
             self._spool.close()
+
+
+def _shown(path: bytes) -> str:
+    """A path for a reply: at the end of a message nobody could tell which of many is meant."""
+    return text_of(path[:PATH_SHOWN]).replace("\n", "?")
 
 
 def _refusal_of(message: Message) -> Reply | None:

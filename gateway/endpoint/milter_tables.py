@@ -131,16 +131,20 @@ NO_REPLY: Final[Mapping[Command, Step]] = {
     C.CONNECT: Step.NR_CONN,
     C.HELO: Step.NR_HELO,
     C.MAIL: Step.NR_MAIL,
+    C.RCPT: Step.NR_RCPT,
     C.DATA: Step.NR_DATA,
     C.UNKNOWN: Step.NR_UNKN,
     C.HEADER: Step.NR_HDR,
     C.EOH: Step.NR_EOH,
     C.BODY: Step.NR_BODY,
 }
-"""The step that spares the answer to a command. RCPT and BODYEOB are always answered."""
+"""The step that spares the answer to a command. BODYEOB is always answered."""
 
 ACTIONS_NEEDED: Final = Action.ADDHDRS | Action.CHGHDRS | Action.ADDRCPT | Action.DELRCPT
 STEPS_NEEDED: Final = Step.HDR_LEADSPC  # without it a DKIM signature over "simple" header fields cannot be verified
-_SILENT: Final = Step.NR_CONN | Step.NR_HELO | Step.NR_MAIL | Step.NR_HDR | Step.NR_EOH | Step.NR_BODY
+_SESSION_SILENT: Final = Step.NR_CONN | Step.NR_HELO
+_ENVELOPE_SILENT: Final = Step.NR_MAIL | Step.NR_RCPT
+_CONTENT_SILENT: Final = Step.NR_HDR | Step.NR_EOH | Step.NR_BODY
+_SILENT: Final = _SESSION_SILENT | _ENVELOPE_SILENT | _CONTENT_SILENT
 _UNUSED: Final = Step.NODATA | Step.NR_DATA | Step.NOUNKNOWN | Step.NR_UNKN
 STEPS_WANTED: Final = STEPS_NEEDED | _SILENT | _UNUSED | Step.SKIP

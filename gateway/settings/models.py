@@ -14,6 +14,7 @@ from gateway.settings.listen import (
     checked_nameserver,
     checked_network,
     checked_timezone,
+    parse_listen,
 )
 
 MIB = 1024 * 1024
@@ -159,7 +160,7 @@ class Settings(Section):
     state: Path = Path("var")
     """Database, blobs, spool, last-good policies."""
     workers: Annotated[int, Field(ge=1, le=256)] | None = None
-    """Worker processes; default: one per core."""
+    """Worker processes; default: one per core, or per two cores where all doors are Unix sockets."""
     timezone: Annotated[str, AfterValidator(checked_timezone)] = "Asia/Ho_Chi_Minh"
     """Of notices, tables and digests; everything stored is UTC."""
     drain: Annotated[float, Field(ge=0)] = 620.0
@@ -171,3 +172,13 @@ class Settings(Section):
     relay: RelaySettings = RelaySettings()
     notice: NoticeSettings = NoticeSettings()
     http: HttpSettings = HttpSettings()
+
+    def workers_on(self, cores: int) -> int:
+        """How many workers to begin on a machine of so many cores.
+
+        Behind Unix sockets the mail server is on the same machine and takes two thirds of what a message costs. Workers
+        that it leaves no core for only cool each other's caches (docs/decisions/021).
+        """
+        doors = [parse_listen(listen) for listen in (*self.smtp.listen, *self.milter.listen)]
+        is_shared = bool(doors) and all(door.path for door in doors)
+        return self.workers or max(1, cores // 2 if is_shared else cores)

@@ -58,7 +58,7 @@ class _Service:
 
     @property
     def workers(self) -> int:
-        return self.settings.workers or len(os.sched_getaffinity(0))
+        return self.settings.workers_on(len(os.sched_getaffinity(0)))
 
     @property
     def slots(self) -> int:

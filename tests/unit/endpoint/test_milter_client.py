@@ -89,6 +89,7 @@ def tagging(dialogue: Dialogue, event: Event) -> bytes:
     return dialogue.progress() + dialogue.edit(*edits) + dialogue.progress() + dialogue.proceed()
 
 
+RCPT_ANSWERED = POSTFIX_STEPS & ~0x8000
 NO_REPLIES = 0x80 | 0x1000 | 0x2000 | 0x4000 | 0x8000 | 0x10000 | 0x20000 | 0x40000 | 0x80000
 
 
@@ -129,7 +130,7 @@ async def test_refused_recipients_and_messages(tmp_path: Path) -> None:
             return dialogue.refuse(Reply(550, "5.7.1", "100% no"))
         return dialogue.defer() if b"vanthu" in getattr(event, "path", b"") else dialogue.proceed()
 
-    async with filtering(tmp_path, decide) as (_, client):
+    async with filtering(tmp_path, decide, RCPT_ANSWERED) as (_, client):
         verdict = await client.transact(MESSAGE, SENDER, RECIPIENTS)
         assert [answer.code for answer in verdict.rcpt] == [451, 250]
         assert verdict.recipients == RECIPIENTS[1:]
@@ -141,7 +142,7 @@ async def test_refused_recipients_and_messages(tmp_path: Path) -> None:
 
 
 async def test_an_accepted_recipient_ends_the_questions(tmp_path: Path) -> None:
-    async with filtering(tmp_path, lambda dialogue, event: dialogue.accept()) as (one, client):
+    async with filtering(tmp_path, lambda dialogue, event: dialogue.accept(), RCPT_ANSWERED) as (one, client):
         verdict = await client.transact(MESSAGE, SENDER, RECIPIENTS)
         assert verdict.applied(MESSAGE) == (MESSAGE, RECIPIENTS)
         assert one.message == b""

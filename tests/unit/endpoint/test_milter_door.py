@@ -25,7 +25,7 @@ from gateway.envelope.reply import ACCEPTED, ELSEWHERE, Reply
 from gateway.settings import MilterSettings, parse_listen
 from gateway.supervisor.sockets import listen
 from tests.support.mail_server import Answer, Verdict
-from tests.support.milter_client import MilterClient
+from tests.support.milter_client import POSTFIX_STEPS, MilterClient
 from tests.support.reception import FakeReception
 
 PATIENCE = 10.0  # seconds; only for a test that would hang otherwise
@@ -34,6 +34,8 @@ MESSAGE = (
 )
 SENDER, OFFICE = "vanthu@thcs-tanan.edu.vn", "vanthu@longan.edu.vn"
 NO_STEPS = 0x100000  # a mail server that offers leading space and nothing else
+RCPT_ANSWERED = POSTFIX_STEPS & ~0x8000  # one that waits for our answer to each recipient
+EITHER = pytest.mark.parametrize("steps", [None, RCPT_ANSWERED], ids=["told-at-the-end", "told-at-rcpt"])
 
 
 @asynccontextmanager
@@ -64,6 +66,12 @@ def told(verdict: Verdict) -> Answer:
     """The final answer."""
     assert verdict.answer is not None
     return verdict.answer
+
+
+def refusals(verdict: Verdict) -> list[str]:
+    """What the client heard, in order."""
+    answers = [verdict.mail, *verdict.rcpt, *([verdict.answer] if verdict.answer else [])]
+    return [answer.text for answer in answers if answer and answer.kind == "replycode"]
 
 
 def events(log: io.BytesIO, name: str) -> list[dict[str, Any]]:
@@ -132,28 +140,65 @@ async def test_the_pipelines_reply_reaches_the_client_in_its_words() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("steps", [None, NO_STEPS], ids=["after-rcpt", "after-mail"])
+@pytest.mark.parametrize("steps", [None, RCPT_ANSWERED, NO_STEPS], ids=["at-the-end", "after-rcpt", "after-mail"])
 async def test_a_refused_sender_hears_it_at_the_first_answer(steps: int | None) -> None:
     reception = FakeReception(on_mail=Reply(451, "4.3.0", "Not now"))
     async with opened(reception) as (_, address):
         client = await host(address, steps)
         verdict = await client.transact(MESSAGE, SENDER, [OFFICE])
-        heard = [answer for answer in (verdict.mail, *verdict.rcpt) if answer.kind == "replycode"]
-        assert [answer.text for answer in heard] == ["451 4.3.0 Not now"]
+        assert {text.removesuffix(" [TEST-0001]") for text in refusals(verdict)} == {"451 4.3.0 Not now"}
         reception.on_mail = Reply(250, "2.1.0", "OK")
         verdict = await client.transact(MESSAGE, SENDER, [OFFICE])
         assert told(verdict).kind == "discard"
 
 
-@pytest.mark.parametrize(
+READ_IN_TWO_WAYS = pytest.mark.parametrize(
     "path", ["vanthu", "a%b@longan.edu.vn", "@longan.edu.vn", "vanthu@longan..vn", 'x"y@longan.edu.vn']
 )
+
+
+@READ_IN_TWO_WAYS
 async def test_paths_that_two_servers_may_read_in_two_ways_are_refused(path: str) -> None:
     """S-7, S-8: the mail server would complete, route or unquote them by its own lights, behind our judgement."""
     async with opened() as (_, address):
-        verdict = await (await host(address)).transact(MESSAGE, SENDER, [path, OFFICE])
+        verdict = await (await host(address, RCPT_ANSWERED)).transact(MESSAGE, SENDER, [path, OFFICE])
     assert [answer.code for answer in verdict.rcpt] == [501, 250]
     assert verdict.recipients == (OFFICE,)
+
+
+@READ_IN_TWO_WAYS
+async def test_where_rcpt_is_not_answered_such_a_path_refuses_the_message_by_name(path: str, log: io.BytesIO) -> None:
+    """S-7, S-8: the mail server has kept the recipient, and would deliver what nobody has judged for him."""
+    reception = FakeReception()
+    async with opened(reception) as (_, address):
+        client = await host(address)
+        verdict = await client.transact(MESSAGE, SENDER, [OFFICE, path], queue_id="4c8ZqW2Jz9aa")
+        assert told(verdict).text.startswith(f"501 5.1.3 Recipient <{path}>: ")
+        assert reception.intakes[0].calls == ["mail", "rcpt", "abandon"]
+        assert [event["queue_id"] for event in events(log, "refused")] == ["4c8ZqW2Jz9aa"]
+        again = await client.transact(MESSAGE, SENDER, [OFFICE])
+        assert told(again).kind == "discard"
+
+
+async def test_a_path_of_any_octets_is_told_in_ascii_and_cut() -> None:
+    """RFC 5321 §4.5.3.1.5: a reply line has 512 octets."""
+    async with opened() as (_, address):
+        client = await host(address)
+        for path in ("v\u0103n\udcff", "x" * 3000, "a\nb\r\nc", "%s%%"):
+            text = told(await client.transact(MESSAGE, SENDER, [path])).text
+            assert text.startswith("501 5.1.3 Recipient <")
+            assert text.isascii()
+            assert all(len(line) <= 510 and line.isprintable() for line in text.split("\r\n"))
+
+
+async def test_a_message_to_many_recipients_comes_in_one_go() -> None:
+    """Nothing of it is answered before its end, so that a mail server may say it all at once."""
+    reception = FakeReception()
+    many = [f"phong{number}@longan.edu.vn" for number in range(3000)]
+    async with opened(reception) as (_, address):
+        verdict = await (await host(address)).transact(MESSAGE, SENDER, many)
+    assert told(verdict).kind == "discard"
+    assert [str(path.mailbox) for path in reception.intakes[0].asked] == many
 
 
 async def test_a_fault_is_a_451_with_an_id_and_nothing_of_its_cause(log: io.BytesIO) -> None:
@@ -171,14 +216,15 @@ async def test_a_fault_is_a_451_with_an_id_and_nothing_of_its_cause(log: io.Byte
     assert fault["id"] in told(verdict).text
 
 
+@EITHER
 @pytest.mark.parametrize("where", ["begin", "rcpt"])
-async def test_a_fault_in_the_envelope_is_a_451_too(where: str) -> None:
+async def test_a_fault_in_the_envelope_is_a_451_too(where: str, steps: int | None) -> None:
     reception = FakeReception(on_begin=KeyError("x") if where == "begin" else None)
     if where == "rcpt":
         reception.on_rcpt[OFFICE] = KeyError("x")
     async with opened(reception) as (_, address):
-        verdict = await (await host(address)).transact(MESSAGE, SENDER, [OFFICE])
-    assert [answer.code for answer in verdict.rcpt] == [451]
+        verdict = await (await host(address, steps)).transact(MESSAGE, SENDER, [OFFICE])
+    assert [text[:9] for text in refusals(verdict)] == ["451 4.3.0"]
 
 
 async def test_a_message_over_the_limit_is_refused_and_not_kept() -> None:
@@ -245,10 +291,11 @@ async def test_signs_of_life_while_a_message_is_judged(monkeypatch: pytest.Monke
 # ---- whose mail we do not look at -------------------------------------------------------------------------------------
 
 
-async def test_mail_of_clients_that_logged_in_passes_unseen_and_only_theirs() -> None:
+@EITHER
+async def test_mail_of_clients_that_logged_in_passes_unseen_and_only_theirs(steps: int | None) -> None:
     reception = FakeReception()
     async with opened(reception) as (_, address):
-        client = await host(address)
+        client = await host(address, steps)
         macros = {"auth_type": "PLAIN", "auth_authen": "ketoan"}
         verdict = await client.transact(MESSAGE, SENDER, [OFFICE], macros=macros)
         assert told(verdict).kind == "accept"
@@ -305,14 +352,15 @@ async def test_a_missing_macro_is_named_with_the_setting_that_mends_it_and_once(
     assert "confMILTER_MACROS_EOM (Sendmail)" in missing["setting"]
 
 
-async def test_without_the_clients_address_mail_is_deferred_and_the_log_says_why(log: io.BytesIO) -> None:
+@EITHER
+async def test_without_the_clients_address_mail_is_deferred_and_the_log_says_why(
+    log: io.BytesIO, steps: int | None
+) -> None:
     """Fail closed: nothing can be proven of a client that nobody names."""
     reception = FakeReception()
     async with opened(reception) as (_, address):
-        verdict = await (await host(address, client="")).transact(MESSAGE, SENDER, [OFFICE])
-    assert [answer.text for answer in verdict.rcpt] == [
-        "451 4.3.5 The gateway is not set up for this yet, please try again later"
-    ]
+        verdict = await (await host(address, steps, client="")).transact(MESSAGE, SENDER, [OFFICE])
+    assert refusals(verdict) == ["451 4.3.5 The gateway is not set up for this yet, please try again later"]
     assert reception.intakes == []
     assert [event["macro"] for event in events(log, "macro-missing")] == ["client_addr"]
 
@@ -412,7 +460,7 @@ async def test_over_tcp_answers_leave_at_once() -> None:
 async def test_abort_and_a_lost_connection_abandon_the_transaction() -> None:
     reception = FakeReception()
     async with opened(reception) as (_, address):
-        client = await host(address)
+        client = await host(address, RCPT_ANSWERED)
         for leave in (client.abort, client.next_session, client.quit):
             await client._step(b"M", b"<a@example.org>\0")
             await client._step(b"R", b"<vanthu@longan.edu.vn>\0")
@@ -421,7 +469,7 @@ async def test_abort_and_a_lost_connection_abandon_the_transaction() -> None:
             await asyncio.wait_for(reception.intakes[-1].ended.wait(), PATIENCE)
             if leave == client.next_session:
                 await client.session("192.0.2.7", "mail.example.org")
-        client = await host(address)
+        client = await host(address, RCPT_ANSWERED)
         await client._step(b"M", b"<a@example.org>\0")
         await client._step(b"R", b"<vanthu@longan.edu.vn>\0")
         await client.close()

@@ -73,6 +73,26 @@ from = "Sở GD&ĐT Long An <vanthu@longan.edu.vn>"
     assert settings.notice.sender == "Sở GD&ĐT Long An <vanthu@longan.edu.vn>"
 
 
+@pytest.mark.parametrize(
+    ("cores", "doors", "workers"),
+    [
+        (4, {"smtp": ["127.0.0.1:2525"]}, 4),
+        (4, {"smtp": [], "milter": ["127.0.0.1:8891"]}, 4),  # the mail server may be on another machine
+        (4, {"smtp": [], "milter": ["unix:/run/gateway/milter.sock"]}, 2),
+        (3, {"smtp": [], "milter": ["unix:/run/gateway/milter.sock"]}, 1),
+        (1, {"smtp": [], "milter": ["unix:/run/gateway/milter.sock"]}, 1),
+        (4, {"smtp": ["127.0.0.1:2525"], "milter": ["unix:/run/gateway/milter.sock"]}, 4),
+        (4, {"smtp": ["unix:/run/gateway/smtp.sock"]}, 2),
+    ],
+)
+def test_workers_leave_room_for_a_mail_server_on_the_same_machine(
+    cores: int, doors: dict[str, list[str]], workers: int
+) -> None:
+    tables = {door: {"listen": listen} for door, listen in doors.items()}
+    assert Settings.model_validate(tables).workers_on(cores) == workers
+    assert Settings.model_validate({**tables, "workers": 3}).workers_on(cores) == 3
+
+
 def test_the_sample_in_deploy_is_valid_and_tells_the_defaults() -> None:
     settings = load_settings(REPOSITORY / "deploy/gateway.toml", {})
     default = Settings()
