@@ -167,6 +167,7 @@ unheard = Table(
     Column("enhanced", String, nullable=False),
     Column("text", Text, nullable=False),
     Column("until", BigInteger, nullable=False),
+    sqlite_with_rowid=False,  # one page less for each message; stores that were made before have it with, and may
 )
 Index("unheard_by_until", unheard.c.until)
 
