@@ -6,6 +6,7 @@ took the message, or the quarantine kept it durably.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -37,7 +38,8 @@ from gateway.ports import (
     StoreError,
 )
 from gateway.quarantine.admit import admit
-from gateway.register.compile import Draft, compile_record, fates_of
+from gateway.register.compile import Draft, Fate, compile_record, fates_of
+from gateway.register.record import Record
 from gateway.values import value
 
 
@@ -226,7 +228,15 @@ async def _settle(
         if passage.host or not relayed:  # nothing has left us, nor the mail server: the client may try again
             await _take_back(world.store, transaction.id, Delivery(error.reply))
             return _refuse(transaction, judgement, error.reply)
-    shown = "" if notice else record.notice  # a queued one: the outbox tells whether it went out, as "replied"
+    asyncio.get_running_loop().call_soon(_tell_fates, transaction, record, fates, bool(notice))
+    if notice or queued:
+        world.wake_outbox()
+    return delivery.reply
+
+
+def _tell_fates(transaction: Transaction, record: Record, fates: Sequence[Fate], is_noticed: bool) -> None:
+    """Counters and log, when the answer has gone: what has happened is durable, and nobody should wait for its telling."""
+    shown = "" if is_noticed else record.notice  # a queued one: the outbox tells whether it went out, as "replied"
     for recipient, verb, rule in fates:
         metrics.child(metrics.fates, verb).inc()
         maillog.fate(
@@ -234,9 +244,6 @@ async def _settle(
             unit=record.unit_id, level=record.level, provider=record.provider, notice=shown, size=record.size,
             generation=record.generation, client=record.client_address, **_server_facts(transaction),
         )  # fmt: skip
-    if notice or queued:
-        world.wake_outbox()
-    return delivery.reply
 
 
 async def _written(store: Store, settlement: Settlement) -> None:
