@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Hashable, Iterable
+from collections.abc import Collection, Hashable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from gateway.envelope.address import Mailbox
 from gateway.envelope.author import AuthorError, author_of
-from gateway.envelope.header import HEADER_MAX, Field, decode_text, locate
+from gateway.envelope.header import HEADER_MAX, Field, decode_text, keys, locate
 
 if TYPE_CHECKING:
     import mmap
@@ -114,15 +114,14 @@ class Message:
         return parts
 
 
-def _indexed(fields: Iterable[Field]) -> dict[bytes, list[Field]]:
+def _indexed(fields: tuple[Field, ...]) -> dict[bytes, list[Field]]:
     """The fields by their key."""
-    index: dict[bytes, list[Field]] = {}
-    for field in fields:
-        key = field[0].rstrip(b" \t").lower()
-        if key in index:
-            index[key].append(field)
-        else:
-            index[key] = [field]
+    names = keys(fields)
+    index = dict(zip(names, map(list, zip(fields, strict=True)), strict=True))
+    if len(index) < len(names):  # some come again
+        index = {name: [] for name in index}
+        for name, field in zip(names, fields, strict=True):
+            index[name].append(field)
     return index
 
 
