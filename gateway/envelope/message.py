@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Hashable
+from collections.abc import Callable, Collection, Hashable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from gateway.envelope.address import Mailbox
@@ -26,6 +26,13 @@ UNLIKE_LENGTH_MAX = 100  # octets of such a name
 _unlike: dict[tuple[bytes, int], set[bytes]] = {}
 
 
+class _Index(dict[bytes, list[Field]]):
+    """The fields by their key; none for a key that none has."""
+
+    def __missing__(self, key: bytes) -> list[Field]:
+        return []
+
+
 class Message:
     """One message of RFC 5322: `raw` octets with CRLF line ends, and what we read in them.
 
@@ -42,6 +49,8 @@ class Message:
         self.header = bytes(raw[: min(self.header_size, HEADER_MAX + 1024)])
         self.fields, problems = locate(self.header)
         self._index = _indexed(self.fields)
+        # Every field of this name (lower case), top to bottom: asked for a dozen times, so it is no function of Python
+        self.all: Callable[[bytes], list[Field]] = self._index.__getitem__
         self.problems = problems + self._duplicates()
         self._subject: str | None = None
         self.author: Mailbox | None = None
@@ -57,10 +66,6 @@ class Message:
     def body(self) -> memoryview:
         """The octets after the empty line; empty when there is no body."""
         return memoryview(self.raw)[self.body_offset :]
-
-    def all(self, name: bytes) -> list[Field]:
-        """Every field of this name (lower case), top to bottom."""
-        return self._index.get(name, [])
 
     def first(self, name: bytes) -> Field | None:
         fields = self._index.get(name)
@@ -114,12 +119,11 @@ class Message:
         return parts
 
 
-def _indexed(fields: tuple[Field, ...]) -> dict[bytes, list[Field]]:
-    """The fields by their key."""
+def _indexed(fields: tuple[Field, ...]) -> _Index:
     names = keys(fields)
-    index = dict(zip(names, map(list, zip(fields, strict=True)), strict=True))
+    index = _Index(zip(names, map(list, zip(fields, strict=True)), strict=True))
     if len(index) < len(names):  # some come again
-        index = {name: [] for name in index}
+        index = _Index((name, []) for name in index)
         for name, field in zip(names, fields, strict=True):
             index[name].append(field)
     return index

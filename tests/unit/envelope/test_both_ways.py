@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from hashlib import sha256
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.envelope import author, folding, header, message, mime, parameters
+from gateway.envelope import author, content, folding, header, message, mime, parameters
+from gateway.envelope import part as entity
 from gateway.envelope.address import AddressError, Mailbox, parse_mailbox
 from gateway.envelope.author import AuthorError
 from gateway.envelope.message import Message
@@ -96,6 +98,90 @@ def test_a_file_name(text: str) -> None:
     assert parameters.file_name(text) == parameters.file_name(f"\u202e{text}")  # the mark sends it the general way
 
 
+OUTER = b"From: a@x.vn\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+LINES = (
+    "--b", "--b--", "--c", "--c--", "--bb", "--bb--", "--b \t", "--b-", "--b-- ", "", "", "x", " ", "Content-Type: image/png",
+    'Content-Type: multipart/related; boundary="c"', 'Content-Type: multipart/mixed; boundary="bb"',
+    'Content-Type: multipart/mixed; boundary="b\t"', 'Content-Type: multipart/digest; boundary="c"',
+    "Content-Type: message/rfc822", "Content-Type: text/plain", "Content-Disposition: attachment; filename=a.b",
+    "Content-Transfer-Encoding: base64", "QUJD", "Content-Type: a/b" + "; a=b" * 200,
+)  # fmt: skip
+
+
+def entities(depth: int = 3) -> st.SearchStrategy[bytes]:
+    """Parts as mailers write them, and now and then a line among them that does not belong there."""
+    bodies = st.lists(st.sampled_from((*LINES, "x", "QUJD", "QUI=")), max_size=3).map("\r\n".join)
+    fields = st.lists(st.sampled_from(LINES[13:]), max_size=3).map("\r\n".join)
+    leaf = st.builds(lambda head, body: f"{head}\r\n\r\n{body}".lstrip().encode(), fields, bodies)
+    if not depth:
+        return leaf
+    name = st.sampled_from(("c", "d", "e", "bb"))
+    return leaf | st.builds(
+        lambda name, parts, kind: (
+            b"Content-Type: multipart/%s; boundary=%s\r\n\r\n" % (kind, name) + body_of(name, parts)
+        ),
+        name.map(str.encode),
+        st.lists(entities(depth - 1), max_size=3),
+        st.sampled_from((b"mixed", b"alternative", b"digest")),
+    )
+
+
+def body_of(boundary: bytes, parts: list[bytes]) -> bytes:
+    return b"".join(b"--%s\r\n%s\r\n" % (boundary, one) for one in parts) + b"--%s--" % boundary
+
+
+def assert_both_ways_find_the_same(raw: bytes) -> bool:
+    """Whether the short way was gone at all."""
+    letter = Message(raw)
+    read = entity.part_of(letter)
+    quick = mime._plain(letter, read)
+    assert quick is None or quick == mime._walked(letter, read)
+    assert (mime.attachments(letter), mime.mime_problems(letter)) == mime._walked(letter, read)
+    return quick is not None
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.sampled_from(LINES), max_size=30))
+def test_the_parts_of_a_message_of_any_lines(lines: list[str]) -> None:
+    assert_both_ways_find_the_same(OUTER + "\r\n".join(lines).encode())
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(entities(), max_size=4), st.sampled_from((b"", b"\r\n", b"\r\n--b\r\n", b"\r\n--bc", b" ")))
+def test_the_parts_of_a_message_as_mailers_write_them(parts: list[bytes], epilogue: bytes) -> None:
+    assert_both_ways_find_the_same(OUTER + body_of(b"b", parts) + epilogue)
+
+
+def test_sound_multiparts_go_the_short_way_and_others_do_not() -> None:
+    text, file = b"Content-Type: text/plain\r\n\r\nKinh gui", b"Content-Type: a/b; name=c\r\n\r\nx"
+    nested = text
+    for name in (b"c", b"d"):
+        nested = b"Content-Type: multipart/mixed; boundary=%s\r\n\r\n%s" % (name, body_of(name, [nested, file]))
+    deeper = b"Content-Type: multipart/mixed; boundary=e\r\n\r\n" + body_of(b"e", [nested])
+    alike = b"Content-Type: multipart/mixed; boundary=bb\r\n\r\n" + body_of(b"bb", [file])
+    letter = b"Content-Type: message/rfc822\r\n\r\n" + OUTER + b"--b--"
+    long = b"X: %s\r\n\r\n" % (b"x" * entity.PART_HEADER_MAX)
+    for parts in ([text], [file], [text, file], [nested], [file] * 9, [b"\r\n"], [b"\r\nx"]):
+        assert assert_both_ways_find_the_same(OUTER + body_of(b"b", parts)), parts
+        assert assert_both_ways_find_the_same(OUTER + b"preamble\r\n" + body_of(b"b", parts) + b"\r\nepilogue")
+    for parts in ([], [file] * 10, [deeper], [alike], [letter], [b""], [b"X: y"], [file, long]):
+        assert not assert_both_ways_find_the_same(OUTER + body_of(b"b", parts)), parts
+    for end in (b" ", b"\r\n--b--", b"\r\n--b\r\n", b"\r\n--bc"):
+        assert not assert_both_ways_find_the_same(OUTER + body_of(b"b", [text]) + end), end
+    name = b"b" * (entity.BOUNDARY_MAX + 1)
+    assert not assert_both_ways_find_the_same(OUTER.replace(b"=b", b"=" + name) + body_of(name, [text]))
+    assert assert_both_ways_find_the_same(b"From: a@x.vn\r\n\r\ntext")
+    assert assert_both_ways_find_the_same(b"Content-Type: a/b\r\n\r\ntext")
+
+
+@settings(max_examples=200, deadline=None)
+@given(text_of("QUJD", "QQ==", "QUI=", "\r\n", "\n", "=", "A", "é", " ", "-_", "QUJDREVG"), st.booleans())
+def test_an_encoded_content(text: str, encoded: bool) -> None:
+    raw, encoding = text.encode(), "base64" if encoded else "7bit"
+    octets = b"".join(content.decoded(raw, 0, len(raw), encoding))
+    assert content.measure(raw, 0, len(raw), encoding) == (len(octets), sha256(octets).hexdigest())
+
+
 def test_what_is_remembered_is_what_was_read() -> None:
     for text in ("Số 12/BC-ĐT", "Ôn tập", "12/bc", "\u1d00Ꭰ", "I\u0307ø ð ł ı"):
         assert folding.fold(text) == folding.fold(text) == folding._fold(text)
@@ -116,11 +202,11 @@ def test_what_is_remembered_is_what_was_read() -> None:
 def test_what_is_remembered_is_bounded() -> None:
     long = "a" * 300
     letter = Message(multipart(part(b"x", f"Content-Type: a/b; name={long}")))
-    before = [known.cache_info().currsize for known in (author._known_author, folding._known, mime._known)]
+    before = [known.cache_info().currsize for known in (author._known_author, folding._known, entity._known)]
     assert Message(f"From: {long} <a@x.vn>\r\n\r\n".encode()).author_name == long
     assert folding.fold(long) == long
     assert mime.attachments(letter)[0].name == long[:255]
-    assert before == [known.cache_info().currsize for known in (author._known_author, folding._known, mime._known)]
+    assert before == [known.cache_info().currsize for known in (author._known_author, folding._known, entity._known)]
 
 
 def test_names_that_a_pattern_does_not_match_are_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
