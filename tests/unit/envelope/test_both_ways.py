@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.envelope import author, content, folding, header, message, mime, parameters
+from gateway.envelope import address, author, content, folding, header, message, mime, parameters
 from gateway.envelope import part as entity
-from gateway.envelope.address import AddressError, Mailbox, parse_mailbox
+from gateway.envelope.address import AddressError, Mailbox, parse_forward_path, parse_mailbox
 from gateway.envelope.author import AuthorError
 from gateway.envelope.message import Message
 from tests.support.mime_samples import multipart, part
@@ -98,80 +98,68 @@ def test_a_file_name(text: str) -> None:
     assert parameters.file_name(text) == parameters.file_name(f"\u202e{text}")  # the mark sends it the general way
 
 
-OUTER = b"From: a@x.vn\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
-LINES = (
-    "--b", "--b--", "--c", "--c--", "--bb", "--bb--", "--b \t", "--b-", "--b-- ", "", "", "x", " ", "Content-Type: image/png",
-    'Content-Type: multipart/related; boundary="c"', 'Content-Type: multipart/mixed; boundary="bb"',
-    'Content-Type: multipart/mixed; boundary="b\t"', 'Content-Type: multipart/digest; boundary="c"',
-    "Content-Type: message/rfc822", "Content-Type: text/plain", "Content-Disposition: attachment; filename=a.b",
-    "Content-Transfer-Encoding: base64", "QUJD", "Content-Type: a/b" + "; a=b" * 200,
+@settings(max_examples=300, deadline=None)
+@given(
+    text_of(
+        "From",
+        "TO",
+        "x-a",
+        "Received",
+        "Subject",
+        "subject",
+        " ",
+        "\t",
+        ":",
+        ": a\r\n",
+        ": b\r\n",
+        "\x0b",
+        "a\r\n",
+        "é",
+    )
+)
+def test_the_fields_by_name(text: str) -> None:
+    letter = Message(text.encode() + b"\r\n\r\n")
+    names = [field.key for field in letter.fields]
+    assert header.keys(letter.fields) == names
+    for name in (*names, b"cc", *message.SINGLE_FIELDS):
+        assert letter.all(name) == [field for field in letter.fields if field.key == name]
+        assert letter.first(name) == next(iter(letter.all(name)), None)
+    for name in message.SINGLE_FIELDS:
+        told = f"{names.count(name)} {name.decode().title()} fields" in letter.problems
+        assert told is (names.count(name) > 1 and name != b"from")
+    assert list(letter._index) == list(dict.fromkeys(names))  # asking for a name adds none
+
+
+PATHS = (
+    "<", ">", "a@x.vn", "A", "@", "@x.vn:", '"', "\\", " ", "  ", "SIZE=1", "\t", "é", "\udc80", "\x7f", "postmaster",
+    "a" * 256,
 )  # fmt: skip
 
 
-def entities(depth: int = 3) -> st.SearchStrategy[bytes]:
-    """Parts as mailers write them, and now and then a line among them that does not belong there."""
-    bodies = st.lists(st.sampled_from((*LINES, "x", "QUJD", "QUI=")), max_size=3).map("\r\n".join)
-    fields = st.lists(st.sampled_from(LINES[13:]), max_size=3).map("\r\n".join)
-    leaf = st.builds(lambda head, body: f"{head}\r\n\r\n{body}".lstrip().encode(), fields, bodies)
-    if not depth:
-        return leaf
-    name = st.sampled_from(("c", "d", "e", "bb"))
-    return leaf | st.builds(
-        lambda name, parts, kind: (
-            b"Content-Type: multipart/%s; boundary=%s\r\n\r\n" % (kind, name) + body_of(name, parts)
-        ),
-        name.map(str.encode),
-        st.lists(entities(depth - 1), max_size=3),
-        st.sampled_from((b"mixed", b"alternative", b"digest")),
-    )
+@settings(max_examples=300, deadline=None)
+@given(st.booleans(), text_of(*PATHS), st.booleans())
+def test_a_path(whole: bool, text: str, utf8: bool) -> None:
+    def read(general: bool) -> object:
+        try:
+            return (address._split_any_path if general else address._split_path)(argument, utf8)
+        except AddressError as error:
+            return str(error)
+
+    argument = f"<{text}" if whole else text
+    assert read(general=False) == read(general=True)
 
 
-def body_of(boundary: bytes, parts: list[bytes]) -> bytes:
-    return b"".join(b"--%s\r\n%s\r\n" % (boundary, one) for one in parts) + b"--%s--" % boundary
+@pytest.mark.parametrize(
+    "path", ["a@x.vn", "@b.vn:a@x.vn", "POSTMASTER", "a%b@x.vn", "a" * 65 + "@x.vn", "a@", "é@x.vn"]
+)
+def test_a_recipient_that_comes_again(path: str) -> None:
+    def read(general: bool) -> object:
+        try:
+            return address._recipient(path) if general else parse_forward_path(f"<{path}>", utf8=True).mailbox
+        except AddressError as error:
+            return str(error)
 
-
-def assert_both_ways_find_the_same(raw: bytes) -> bool:
-    """Whether the short way was gone at all."""
-    letter = Message(raw)
-    read = entity.part_of(letter)
-    quick = mime._plain(letter, read)
-    assert quick is None or quick == mime._walked(letter, read)
-    assert (mime.attachments(letter), mime.mime_problems(letter)) == mime._walked(letter, read)
-    return quick is not None
-
-
-@settings(max_examples=400, deadline=None)
-@given(st.lists(st.sampled_from(LINES), max_size=30))
-def test_the_parts_of_a_message_of_any_lines(lines: list[str]) -> None:
-    assert_both_ways_find_the_same(OUTER + "\r\n".join(lines).encode())
-
-
-@settings(max_examples=400, deadline=None)
-@given(st.lists(entities(), max_size=4), st.sampled_from((b"", b"\r\n", b"\r\n--b\r\n", b"\r\n--bc", b" ")))
-def test_the_parts_of_a_message_as_mailers_write_them(parts: list[bytes], epilogue: bytes) -> None:
-    assert_both_ways_find_the_same(OUTER + body_of(b"b", parts) + epilogue)
-
-
-def test_sound_multiparts_go_the_short_way_and_others_do_not() -> None:
-    text, file = b"Content-Type: text/plain\r\n\r\nKinh gui", b"Content-Type: a/b; name=c\r\n\r\nx"
-    nested = text
-    for name in (b"c", b"d"):
-        nested = b"Content-Type: multipart/mixed; boundary=%s\r\n\r\n%s" % (name, body_of(name, [nested, file]))
-    deeper = b"Content-Type: multipart/mixed; boundary=e\r\n\r\n" + body_of(b"e", [nested])
-    alike = b"Content-Type: multipart/mixed; boundary=bb\r\n\r\n" + body_of(b"bb", [file])
-    letter = b"Content-Type: message/rfc822\r\n\r\n" + OUTER + b"--b--"
-    long = b"X: %s\r\n\r\n" % (b"x" * entity.PART_HEADER_MAX)
-    for parts in ([text], [file], [text, file], [nested], [file] * 9, [b"\r\n"], [b"\r\nx"]):
-        assert assert_both_ways_find_the_same(OUTER + body_of(b"b", parts)), parts
-        assert assert_both_ways_find_the_same(OUTER + b"preamble\r\n" + body_of(b"b", parts) + b"\r\nepilogue")
-    for parts in ([], [file] * 10, [deeper], [alike], [letter], [b""], [b"X: y"], [file, long]):
-        assert not assert_both_ways_find_the_same(OUTER + body_of(b"b", parts)), parts
-    for end in (b" ", b"\r\n--b--", b"\r\n--b\r\n", b"\r\n--bc"):
-        assert not assert_both_ways_find_the_same(OUTER + body_of(b"b", [text]) + end), end
-    name = b"b" * (entity.BOUNDARY_MAX + 1)
-    assert not assert_both_ways_find_the_same(OUTER.replace(b"=b", b"=" + name) + body_of(name, [text]))
-    assert assert_both_ways_find_the_same(b"From: a@x.vn\r\n\r\ntext")
-    assert assert_both_ways_find_the_same(b"Content-Type: a/b\r\n\r\ntext")
+    assert read(general=True) == read(general=False) == read(general=False)
 
 
 @settings(max_examples=200, deadline=None)
