@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import idna
@@ -70,6 +70,9 @@ class Path(NamedTuple):
 
     mailbox: Mailbox | None  # None: the null reverse-path <>
     rest: str
+
+
+_path = partial(tuple.__new__, Path)  # of a tuple; the constructor of a NamedTuple is a call in Python
 
 
 @lru_cache(maxsize=4096)  # a message names a few domains many times; what is no domain raises and is not kept
@@ -185,14 +188,14 @@ def parse_reverse_path(argument: str, *, utf8: bool = False) -> Path:
     """Parse the argument of `MAIL FROM:` (RFC 5321 §4.1.1.2). Raises AddressError."""
     path, rest = _split_path(argument, utf8)
     if not path:
-        return Path(None, rest)
-    return Path(parse_mailbox(_without_route(path)), rest)
+        return _path((None, rest))
+    return _path((parse_mailbox(_without_route(path)), rest))
 
 
 def parse_forward_path(argument: str, *, utf8: bool = False) -> Path:
     """Parse the argument of `RCPT TO:` (RFC 5321 §4.1.1.3). Raises AddressError, also for the routing of old days."""
     path, rest = _split_path(argument, utf8)
-    return Path((_known_recipient if len(path) <= KNOWN_MAX else _recipient)(path), rest)
+    return _path(((_known_recipient if len(path) <= KNOWN_MAX else _recipient)(path), rest))
 
 
 def _recipient(path: str) -> Mailbox:
