@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import idna
@@ -27,6 +27,7 @@ _QUOTED = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e\u0080-\U0010FFFF]|\\[\x2
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?\Z")
 _SOURCE_ROUTE = re.compile(r"@[A-Za-z0-9.-]+(?:,@[A-Za-z0-9.-]+)*:")  # A-d-l (RFC 5321 appendix C)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_PLAIN_PATH = re.compile(rf"<([!#-=?-~]{{0,{PATH_MAX}}})>(?: ([!-~](?:[ -~]*[!-~])?))?\Z")  # as nearly all are
 
 
 class AddressError(ValueError):
@@ -69,6 +70,9 @@ class Path(NamedTuple):
 
     mailbox: Mailbox | None  # None: the null reverse-path <>
     rest: str
+
+
+_path = partial(tuple.__new__, Path)  # of a tuple; the constructor of a NamedTuple is a call in Python
 
 
 @lru_cache(maxsize=4096)  # a message names a few domains many times; what is no domain raises and is not kept
@@ -150,6 +154,12 @@ def _closing_bracket(argument: str) -> int:
 
 def _split_path(argument: str, utf8: bool) -> tuple[str, str]:
     """Split `<path> parameters` at the closing bracket that is not inside a quoted string."""
+    if plain := _PLAIN_PATH.match(argument):
+        return plain[1], plain[2] or ""
+    return _split_any_path(argument, utf8)
+
+
+def _split_any_path(argument: str, utf8: bool) -> tuple[str, str]:
     if not argument.startswith("<"):
         raise AddressError("path must be in angle brackets")
     end = _closing_bracket(argument) if '"' in argument else argument.find(">")
@@ -178,22 +188,29 @@ def parse_reverse_path(argument: str, *, utf8: bool = False) -> Path:
     """Parse the argument of `MAIL FROM:` (RFC 5321 §4.1.1.2). Raises AddressError."""
     path, rest = _split_path(argument, utf8)
     if not path:
-        return Path(None, rest)
-    return Path(parse_mailbox(_without_route(path)), rest)
+        return _path((None, rest))
+    return _path((parse_mailbox(_without_route(path)), rest))
 
 
 def parse_forward_path(argument: str, *, utf8: bool = False) -> Path:
     """Parse the argument of `RCPT TO:` (RFC 5321 §4.1.1.3). Raises AddressError, also for the routing of old days."""
     path, rest = _split_path(argument, utf8)
+    return _path(((_known_recipient if len(path) <= KNOWN_MAX else _recipient)(path), rest))
+
+
+def _recipient(path: str) -> Mailbox:
     if path.lower() == "postmaster":
-        return Path(Mailbox(path, ""), rest)
+        return Mailbox(path, "")
     mailbox = parse_mailbox(_without_route(path))
     local = mailbox.local_part
     if len(local.encode()) > LOCAL_PART_MAX:
         raise AddressError("local-part too long")
     if "@" in local or "%" in local or "!" in local:
         raise AddressError("source routing refused")
-    return Path(mailbox, rest)
+    return mailbox
+
+
+_known_recipient = lru_cache(maxsize=4096)(_recipient)
 
 
 def is_under(domain: str, parent: str) -> bool:

@@ -22,6 +22,10 @@ _NOT_BASE64 = bytes(set(range(256)) - set(_BASE64))
 
 def measure(raw: Octets, start: int, end: int, encoding: str) -> tuple[int, str]:
     """Return the decoded size in octets and the SHA-256 in hex of `raw[start:end]`."""
+    if encoding == "base64" and end - start <= CHUNK:
+        octets = _sound_base64(bytes(raw[start:end]))
+        if octets is not None:
+            return len(octets), hashlib.sha256(octets).hexdigest()
     digest, size = hashlib.sha256(), 0
     for octets in decoded(raw, start, end, encoding):
         digest.update(octets)
@@ -49,8 +53,11 @@ def _pieces(raw: Octets, start: int, end: int) -> Iterator[bytes]:
         start = stop
 
 
-def _plain_base64(piece: bytes) -> bytes | None:
-    """None where the letters are no multiple of four: some belong to the next piece."""
+def _sound_base64(piece: bytes) -> bytes | None:
+    """None where letters follow the padding, or are no multiple of four: some belong to the next piece."""
+    padding = piece.find(b"=")
+    if padding >= 0 and piece[padding:].rstrip(b"\r\n") not in (b"=", b"=="):
+        return None
     try:
         return pybase64.b64decode(piece)
     except binascii.Error:
@@ -61,14 +68,12 @@ def _base64(pieces: Iterator[bytes]) -> Iterator[bytes]:
     """Everything up to the first padding; a letter too many at the end is dropped (RFC 2045 §6.8)."""
     rest = b""
     for piece in pieces:
-        padding = piece.find(b"=")
-        if not rest and (padding < 0 or piece[padding:].rstrip(b"\r\n") in (b"=", b"==")):
-            octets = _plain_base64(piece)
-            if octets is not None:
-                yield octets
-                if padding < 0:
-                    continue
-                return
+        octets = None if rest else _sound_base64(piece)
+        if octets is not None:
+            yield octets
+            if b"=" not in piece:
+                continue
+            return
         letters = rest + piece.translate(None, _NOT_BASE64)
         if (padding := letters.find(b"=")) >= 0:
             rest = letters[:padding]

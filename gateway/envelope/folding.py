@@ -34,11 +34,17 @@ def _fold(text: str) -> str:
         return " ".join(_WORD.findall(text.lower()))
     text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).casefold()
     text = _MARKS.sub("", unicodedata.normalize("NFD", text))
-    if not text.isascii():  # strokes are no combining marks; translate() takes ten times as long, each letter is a miss
-        text = text.replace("đ", "d").replace("ð", "d").replace("ı", "i").replace("ł", "l").replace("ø", "o")
+    if not text.isascii():
+        text = text.replace("đ", "d")  # strokes are no combining marks
         if not text.isascii():
-            text = "".join([char for char in text if not unicodedata.combining(char)])
+            text = _foreign(text)
     return " ".join(_WORD.findall(text))
+
+
+def _foreign(text: str) -> str:
+    """Strokes and marks of other languages; translate() takes ten times as long, each letter is a miss."""
+    text = text.replace("ð", "d").replace("ı", "i").replace("ł", "l").replace("ø", "o")
+    return text if text.isascii() else "".join([char for char in text if not unicodedata.combining(char)])
 
 
 _known = lru_cache(maxsize=1024)(_fold)

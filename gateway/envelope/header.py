@@ -10,7 +10,10 @@ import binascii
 import codecs
 import quopri
 import re
+from collections.abc import Iterable
 from functools import partial
+from itertools import accumulate, repeat
+from operator import itemgetter
 from typing import NamedTuple
 
 HEADER_MAX = 256 * 1024  # octets of a header section that we read
@@ -20,10 +23,11 @@ ENCODED_WORDS_MAX = 500  # in one field
 LINE_MAX = 78  # characters of a line that we write, where it can be folded (RFC 5322 §2.1.1)
 
 _NAME = re.compile(rb"[\x21-\x39\x3b-\x7e]+\Z")  # ftext, RFC 5322 §2.2
-_FIELDS = re.compile(rb"^([\x21-\x39\x3b-\x7e]+):(.*(?:\n[ \t].*)*)\r\n", re.MULTILINE)  # with their folding
+_FIELDS = re.compile(rb"^(([\x21-\x39\x3b-\x7e]+):(.*(?:\n[ \t].*)*)\r\n)", re.MULTILINE)  # with their folding
 _WRITABLE_NAME = re.compile(_NAME.pattern.decode())
 _UNWRITABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # all but the tab
 _FOLD = re.compile(rb"\r\n(?=[ \t])")
+_LINES = re.compile(rf" .{{1,{LINE_MAX - 1}}}(?= |\Z)| [^ ]+")  # of words one blank apart; the last for a longer word
 _ENCODED_WORD = re.compile(r"=\?([A-Za-z0-9_.:+-]+)(?:\*[A-Za-z0-9-]+)?\?([bBqQ])\?([^?\s]*)\?=")
 _WORDS = re.compile(rf"{_ENCODED_WORD.pattern}(?:[ \t]*{_ENCODED_WORD.pattern})*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -55,6 +59,14 @@ class Field(NamedTuple):
 _field = partial(tuple.__new__, Field)  # of a tuple; the constructor of a NamedTuple is a call in Python
 
 
+_name_of = itemgetter(0)
+
+
+def keys(fields: Iterable[Field]) -> list[bytes]:
+    """The key of each field: as `Field.key` has it, for all at once."""
+    return [*map(bytes.lower, map(bytes.rstrip, map(_name_of, fields), repeat(b" \t")))]
+
+
 def locate(header: bytes) -> tuple[tuple[Field, ...], tuple[str, ...]]:
     """Locate the fields of a header section (CRLF line ends, without the empty line).
 
@@ -71,14 +83,13 @@ def locate(header: bytes) -> tuple[tuple[Field, ...], tuple[str, ...]]:
 def _sound(header: bytes) -> tuple[Field, ...] | None:
     """The fields of a section that is nothing but sound fields, as nearly all are, found in one go; None for others."""
     found = _FIELDS.findall(header)
-    fields: list[Field] = []
-    start = 0
-    for name, value in found:
-        end = start + len(name) + len(value) + 3  # the colon and CRLF
-        fields.append(_field((name, value, start, end)))
-        start = end
-    # What is found does not overlap: as long together as the section means that nothing stands between
-    return tuple(fields) if start == len(header) and len(fields) <= FIELDS_MAX else None
+    if not found or len(found) > FIELDS_MAX:
+        return None if header else ()
+    wholes, names, values = zip(*found, strict=True)
+    ends = (*accumulate(map(len, wholes)),)
+    if ends[-1] != len(header):  # what is found does not overlap: as long together means that nothing stands between
+        return None
+    return (*map(_field, zip(names, values, (0, *ends), ends, strict=False)),)
 
 
 def _locate(header: bytes) -> tuple[tuple[Field, ...], tuple[str, ...]]:
@@ -229,18 +240,12 @@ def make_field(name: str, value: str) -> bytes:
 
 def _folded(text: str, position: int) -> list[str]:
     """The lines of a field whose value, from `position` on, has no empty word: each line as long as may be."""
-    lines = []
-    start, size = 0, len(text)
-    while size - start > LINE_MAX:
-        cut = text.rfind(" ", position, start + LINE_MAX + 1)
-        if cut < 0:  # a word that is too long for any line
-            cut = text.find(" ", max(position, start + LINE_MAX + 1))
-            if cut < 0:
-                break
-        lines.append(text[start:cut])
-        start, position = cut, cut + 1
-    lines.append(text[start:])
-    return lines
+    cut = text.rfind(" ", position, LINE_MAX + 1)
+    if cut < 0:  # the first word is too long for any line
+        cut = text.find(" ", position)
+        if cut < 0:
+            return [text]
+    return [text[:cut], *_LINES.findall(text, cut)]
 
 
 def _folded_blanks(text: str, position: int) -> list[str]:

@@ -7,26 +7,19 @@ exceeds a bound is a *problem*, which makes the message malformed, and never an 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from functools import lru_cache
 from typing import NamedTuple
 
 from gateway.envelope.content import measure
-from gateway.envelope.header import locate
 from gateway.envelope.message import Message, Octets
-from gateway.envelope.parameters import TooManyParameters, file_name, parse
+from gateway.envelope.parameters import TooManyParameters
+from gateway.envelope.part import BOUNDARY_MAX, PART_HEADER_MAX, Part, leaves, part_of, read_part
 from gateway.values import value
 
 DEPTH_MAX = 50
 PARTS_MAX = 1000
-PART_HEADER_MAX = 64 * 1024  # octets
-KNOWN_MAX = 96  # octets of the header of a part that is remembered as read: of a text, not of a file with its name
-BOUNDARY_MAX = 200  # octets; RFC 2046 §5.1.1 allows 70
 STRANGERS_MAX = 1000  # lines of one message that begin like a boundary; then they are looked for in another way
 
-_MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}")  # RFC 6838 §4.2
 _IDENTITY = ("", "7bit", "8bit", "binary")
-_TYPE, _DISPOSITION, _ENCODING = b"content-type", b"content-disposition", b"content-transfer-encoding"
 
 
 @value
@@ -37,16 +30,6 @@ class Attachment:
     type: str  # media type, lower case
     size: int  # octets
     digest: str  # SHA-256, hex
-
-
-class Part(NamedTuple):
-    """What the header of one entity says."""
-
-    type: str
-    encoding: str  # Content-Transfer-Encoding, lower case
-    disposition: str
-    name: str
-    boundary: bytes
 
 
 class Delimiter(NamedTuple):
@@ -62,46 +45,55 @@ class _TooMuch(Exception):
     """A bound is exceeded; the walk ends here."""
 
 
+_Contents = tuple[tuple[Attachment, ...], tuple[str, ...]]
+
+
 def attachments(message: Message) -> tuple[Attachment, ...]:
     """Every attached file in the order of the message, those of attached messages too. Computed once per message."""
-    return _contents(message)[0]
+    found: tuple[Attachment, ...] = (message.memo.get("mime") or _contents(message))[0]
+    return found
 
 
 def mime_problems(message: Message) -> tuple[str, ...]:
     """What makes the MIME structure malformed, in words; empty for a sound one. Computed once per message."""
-    return _contents(message)[1]
+    found: tuple[str, ...] = (message.memo.get("mime") or _contents(message))[1]
+    return found
 
 
-def _contents(message: Message) -> tuple[tuple[Attachment, ...], tuple[str, ...]]:
-    known: tuple[tuple[Attachment, ...], tuple[str, ...]] | None = message.memo.get("mime")
-    if known is None:
-        walk = _Walk(message.raw)
-        try:
-            fields = {name: found.value for name in (_TYPE, _DISPOSITION, _ENCODING) if (found := message.first(name))}
-            walk.content(_part(fields), message.body_offset, 0)
-        except (_TooMuch, TooManyParameters) as error:
-            walk.problems.append(f"MIME: {error}")
-        known = message.memo["mime"] = tuple(walk.found), tuple(walk.problems)
-    return known
+def _contents(message: Message) -> _Contents:
+    try:
+        part = part_of(message)
+        contents = _plain(message, part) or _walked(message, part)
+    except TooManyParameters as error:
+        contents = (), (f"MIME: {error}",)
+    message.memo["mime"] = contents
+    return contents
 
 
-def _part(fields: Mapping[bytes, bytes], default: str = "text/plain") -> Part:
-    """Read the MIME fields of an entity, given by their names."""
-    media, parameters = parse(fields.get(_TYPE, b""))
-    disposition, others = parse(fields.get(_DISPOSITION, b""))
-    encoding = fields.get(_ENCODING, b"").decode("ascii", "replace").strip().lower()
-    name = file_name(others.get("filename") or parameters.get("name") or "")
-    boundary = parameters.get("boundary", "").rstrip(" ").encode("utf-8", "replace")
-    media_type = _MEDIA_TYPE.match(media)
-    return Part(media_type[0] if media_type else default, encoding, disposition, name, boundary)
+def _plain(message: Message, part: Part) -> _Contents | None:
+    """The contents of a message whose boundary lines are all as they should be, as of nearly all; None for others."""
+    raw = message.raw
+    try:
+        parts = leaves(raw, part, message.body_offset, message.size)
+    except TooManyParameters:  # the walk tells what stood before them
+        return None
+    if parts is None:
+        return None
+    return tuple([_attachment(raw, *leaf) for leaf in parts if leaf[0].is_attached]), ()
 
 
-def _read(header: bytes, default: str) -> Part:
-    """Read the header of a part; the first field of a name counts."""
-    return _part({field.key: field.value for field in reversed(locate(header)[0])}, default)
+def _walked(message: Message, part: Part) -> _Contents:
+    """The contents of any message."""
+    walk = _Walk(message.raw)
+    try:
+        walk.content(part, message.body_offset, 0)
+    except (_TooMuch, TooManyParameters) as error:
+        walk.problems.append(f"MIME: {error}")
+    return tuple(walk.found), tuple(walk.problems)
 
 
-_known = lru_cache(maxsize=1024)(_read)
+def _attachment(raw: Octets, part: Part, start: int, end: int) -> Attachment:
+    return Attachment(part.name, part.type, *measure(raw, start, end, part.encoding))
 
 
 class _Walk:
@@ -128,7 +120,7 @@ class _Walk:
             raise _TooMuch(f"more than {PARTS_MAX} parts")
         raw = self.raw
         if raw[start : start + 2] == b"\r\n":
-            return self.content(_known(b"", default), start + 2, depth)
+            return self.content(read_part(b"", default), start + 2, depth)
         limit = min(start + PART_HEADER_MAX, self.size)
         blank = raw.find(b"\r\n\r\n", start, limit)
         end = limit if blank < 0 else blank + 2
@@ -138,7 +130,7 @@ class _Walk:
                 return stop
         if blank < 0 and limit < self.size:
             raise _TooMuch(f"header of a part of more than {PART_HEADER_MAX} octets")
-        part = (_known if end - start <= KNOWN_MAX else _read)(bytes(raw[start:end]), default)
+        part = read_part(bytes(raw[start:end]), default)
         return self.content(part, limit if blank < 0 else blank + 4, depth)
 
     def content(self, part: Part, start: int, depth: int) -> Delimiter:
@@ -148,7 +140,7 @@ class _Walk:
         if part.type in ("message/rfc822", "message/global") and part.encoding in _IDENTITY:
             return self.enclosed(part, start, depth)
         stop = self.delimiter(start)
-        if part.name or part.disposition == "attachment" or not part.type.startswith(("text/", "multipart/")):
+        if part.is_attached:
             self.add(part, start, stop.start)
         return stop
 
@@ -176,8 +168,7 @@ class _Walk:
         return stop
 
     def add(self, part: Part, start: int, end: int) -> None:
-        size, digest = measure(self.raw, start, max(start, end), part.encoding)
-        self.found.append(Attachment(part.name, part.type, size, digest))
+        self.found.append(_attachment(self.raw, part, start, max(start, end)))
 
     def open(self, boundaries: list[bytes]) -> None:
         self.boundaries = boundaries

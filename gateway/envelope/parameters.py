@@ -44,7 +44,8 @@ def _parse(value: bytes) -> tuple[str, Mapping[str, str]]:
         return "", {}
     text = value.replace(b"\r\n", b"").decode("utf-8", "replace")
     if one := _ONE.match(text):
-        return one[1].strip().lower(), {one[2].lower(): _decoded(one[one.lastindex or 0])}
+        content = one[one.lastindex or 0]
+        return one[1].strip().lower(), {one[2].lower(): _decoded(content) if "=?" in content else content}
     return _parse_any(text)
 
 

@@ -12,8 +12,18 @@ _ENHANCED = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}\Z")  # \d would let other
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 
 
+class _Class:
+    """The class of a reply, which is asked for again and again: told when it is made, and no field of it."""
+
+    __slots__ = ("is_permanent", "is_positive", "is_temporary")
+
+    is_positive: bool
+    is_temporary: bool
+    is_permanent: bool
+
+
 @value
-class Reply:
+class Reply(_Class):
     """One reply of RFC 5321 §4.2 with its enhanced status code (RFC 3463); `text` may hold several lines."""
 
     code: int
@@ -23,20 +33,10 @@ class Reply:
     def __post_init__(self) -> None:
         if not 200 <= self.code <= 599:
             raise ValueError(f"reply code {self.code}")
-        if self.enhanced and (not _ENHANCED.match(self.enhanced) or int(self.enhanced[0]) != self.code // 100):
+        digit = self.code // 100
+        self.is_positive, self.is_temporary, self.is_permanent = digit == 2, digit == 4, digit == 5
+        if self.enhanced and (not _ENHANCED.match(self.enhanced) or int(self.enhanced[0]) != digit):
             raise ValueError(f"enhanced status code {self.enhanced!r} does not fit {self.code}")
-
-    @property
-    def is_positive(self) -> bool:
-        return self.code // 100 == 2
-
-    @property
-    def is_temporary(self) -> bool:
-        return self.code // 100 == 4
-
-    @property
-    def is_permanent(self) -> bool:
-        return self.code // 100 == 5
 
     def with_id(self, transaction_id: str) -> Reply:
         """The same reply with the id that is also in the log, so that a sender can name it on the telephone."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from hashlib import sha256
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.envelope import author, folding, header, message, mime, parameters
-from gateway.envelope.address import AddressError, Mailbox, parse_mailbox
+from gateway.envelope import address, author, content, folding, header, message, mime, parameters
+from gateway.envelope import part as entity
+from gateway.envelope.address import AddressError, Mailbox, parse_forward_path, parse_mailbox
 from gateway.envelope.author import AuthorError
 from gateway.envelope.message import Message
 from tests.support.mime_samples import multipart, part
@@ -96,6 +98,78 @@ def test_a_file_name(text: str) -> None:
     assert parameters.file_name(text) == parameters.file_name(f"\u202e{text}")  # the mark sends it the general way
 
 
+@settings(max_examples=300, deadline=None)
+@given(
+    text_of(
+        "From",
+        "TO",
+        "x-a",
+        "Received",
+        "Subject",
+        "subject",
+        " ",
+        "\t",
+        ":",
+        ": a\r\n",
+        ": b\r\n",
+        "\x0b",
+        "a\r\n",
+        "é",
+    )
+)
+def test_the_fields_by_name(text: str) -> None:
+    letter = Message(text.encode() + b"\r\n\r\n")
+    names = [field.key for field in letter.fields]
+    assert header.keys(letter.fields) == names
+    for name in (*names, b"cc", *message.SINGLE_FIELDS):
+        assert letter.all(name) == [field for field in letter.fields if field.key == name]
+        assert letter.first(name) == next(iter(letter.all(name)), None)
+    for name in message.SINGLE_FIELDS:
+        told = f"{names.count(name)} {name.decode().title()} fields" in letter.problems
+        assert told is (names.count(name) > 1 and name != b"from")
+    assert list(letter._index) == list(dict.fromkeys(names))  # asking for a name adds none
+
+
+PATHS = (
+    "<", ">", "a@x.vn", "A", "@", "@x.vn:", '"', "\\", " ", "  ", "SIZE=1", "\t", "é", "\udc80", "\x7f", "postmaster",
+    "a" * 256,
+)  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.booleans(), text_of(*PATHS), st.booleans())
+def test_a_path(whole: bool, text: str, utf8: bool) -> None:
+    def read(general: bool) -> object:
+        try:
+            return (address._split_any_path if general else address._split_path)(argument, utf8)
+        except AddressError as error:
+            return str(error)
+
+    argument = f"<{text}" if whole else text
+    assert read(general=False) == read(general=True)
+
+
+@pytest.mark.parametrize(
+    "path", ["a@x.vn", "@b.vn:a@x.vn", "POSTMASTER", "a%b@x.vn", "a" * 65 + "@x.vn", "a@", "é@x.vn"]
+)
+def test_a_recipient_that_comes_again(path: str) -> None:
+    def read(general: bool) -> object:
+        try:
+            return address._recipient(path) if general else parse_forward_path(f"<{path}>", utf8=True).mailbox
+        except AddressError as error:
+            return str(error)
+
+    assert read(general=True) == read(general=False) == read(general=False)
+
+
+@settings(max_examples=200, deadline=None)
+@given(text_of("QUJD", "QQ==", "QUI=", "\r\n", "\n", "=", "A", "é", " ", "-_", "QUJDREVG"), st.booleans())
+def test_an_encoded_content(text: str, encoded: bool) -> None:
+    raw, encoding = text.encode(), "base64" if encoded else "7bit"
+    octets = b"".join(content.decoded(raw, 0, len(raw), encoding))
+    assert content.measure(raw, 0, len(raw), encoding) == (len(octets), sha256(octets).hexdigest())
+
+
 def test_what_is_remembered_is_what_was_read() -> None:
     for text in ("Số 12/BC-ĐT", "Ôn tập", "12/bc", "\u1d00Ꭰ", "I\u0307ø ð ł ı"):
         assert folding.fold(text) == folding.fold(text) == folding._fold(text)
@@ -116,11 +190,11 @@ def test_what_is_remembered_is_what_was_read() -> None:
 def test_what_is_remembered_is_bounded() -> None:
     long = "a" * 300
     letter = Message(multipart(part(b"x", f"Content-Type: a/b; name={long}")))
-    before = [known.cache_info().currsize for known in (author._known_author, folding._known, mime._known)]
+    before = [known.cache_info().currsize for known in (author._known_author, folding._known, entity._known)]
     assert Message(f"From: {long} <a@x.vn>\r\n\r\n".encode()).author_name == long
     assert folding.fold(long) == long
     assert mime.attachments(letter)[0].name == long[:255]
-    assert before == [known.cache_info().currsize for known in (author._known_author, folding._known, mime._known)]
+    assert before == [known.cache_info().currsize for known in (author._known_author, folding._known, entity._known)]
 
 
 def test_names_that_a_pattern_does_not_match_are_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
