@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from operator import is_
-from typing import Literal, NamedTuple, Protocol, TypeAlias
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 from gateway.values import value
 
@@ -76,17 +76,16 @@ class Recorder:
         used[question] = answer
         return answer
 
-    def confirms(self, questions: Sequence[Question], answers: Sequence[Answer | None]) -> bool:
+    def confirms(self, questions: Sequence[Question], answers: Sequence[Any]) -> bool:
         """Whether get() of each would give these very answers, none of them missing; then it is as if all had been asked.
 
         False says nothing, and nothing has been noted.
         """
         used = self.used
-        found: list[Answer] = [*filter(None, map(used.get, questions, map(self._known, questions)))]
-        if len(found) != len(answers) or not all(map(is_, found, answers)):
-            return False
-        used.update(zip(questions, found, strict=True))
-        return True
+        if all(map(is_, map(used.get, questions, map(self._known, questions)), answers)) and all(answers):
+            used.update(zip(questions, answers, strict=True))
+            return True
+        return False
 
     def _unknown(self, question: Question) -> Answer | None:
         """What is said where the zone has no answer."""
