@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import repeat
+from operator import attrgetter
 from time import perf_counter
 
 from gateway import again, maillog, metrics
@@ -39,6 +41,8 @@ from gateway.ports import (
 from gateway.quarantine.admit import admit
 from gateway.register.compile import Draft, compile_record, fates_of
 from gateway.values import value
+
+_METHOD, _RESULT = attrgetter("method"), attrgetter("result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,9 +287,9 @@ def _refuse(transaction: Transaction, judgement: Judgement, reply: Reply) -> Rep
 
 
 def _count(evidence: Evidence, judgement: Judgement) -> None:
-    child, results = metrics.child, metrics.results
-    for result in evidence.results:
-        child(results, result.method, result.result).inc()
+    child, results = metrics.child, evidence.results
+    for counter in map(child, repeat(metrics.results), map(_METHOD, results), map(_RESULT, results)):
+        counter.inc()
     identity = judgement.identity
     child(metrics.levels, identity.level.value, identity.provider.value).inc()
     for _, decision in judgement.decisions:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import compress, repeat
 from operator import attrgetter
 
@@ -70,7 +70,7 @@ def _is_plain(header: bytes) -> bool:
     return len(header) - len(header.translate(None, _ODD)) == 2 * header.count(_CRLF)
 
 
-def body_hash(message: Message, *, relaxed: bool, limit: int | None, also: Iterable[int | None] = ()) -> BodyHash:
+def body_hash(message: Message, *, relaxed: bool, limit: int | None, also: Collection[int | None] = ()) -> BodyHash:
     """SHA-256 of the canonical body, cut at `limit` octets (l=). `also` names other limits to compute in the same go.
 
     Results are kept in message.memo: ten signatures of a 50 MB message read its body once per canonicalisation.
@@ -78,8 +78,13 @@ def body_hash(message: Message, *, relaxed: bool, limit: int | None, also: Itera
     kept: dict[int | None, BodyHash] = message.memo.setdefault(("body hash", relaxed), {})
     known = kept.get(limit)
     if known is None:
+        body = message.body
+        if limit is None and not also and len(body) <= BLOCK:  # nearly every one
+            text = _short_body(bytes(body), relaxed)
+            known = kept[None] = hashlib.sha256(text).digest(), len(text)
+            return known
         wanted = {limit, *also} - kept.keys()
-        kept.update(_hashes(canonical_body(message.body, relaxed=relaxed), wanted))
+        kept.update(_hashes(canonical_body(body, relaxed=relaxed), wanted))
         known = kept[limit]
     return known
 
