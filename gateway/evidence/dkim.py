@@ -55,7 +55,7 @@ def candidates(message: Message) -> tuple[Candidate, ...]:
         if len(fields) > 1:
             author = message.author.domain if message.author else ""
             fields = sorted(fields, key=lambda field: _distance(field, author))[:SIGNATURES_MAX]
-        kept = message.memo["dkim candidates"] = tuple(_read(field) for field in fields)
+        kept = message.memo["dkim candidates"] = tuple(map(_read, fields))
     return kept
 
 
