@@ -102,7 +102,7 @@ async def process(world: World, passage: Passage) -> Reply:
         evidence=lambda: codec.plain(evidence),
         authserv_id=policy.authserv_id,
     )
-    draft = await _drafted(world, passage, evidence, judgement)
+    draft = _drafted(world, passage, evidence, judgement)
     later = [_outgoing(world, passage, group, path) for group in others for path in group.paths]
     try:
         if entry or later:
@@ -193,13 +193,11 @@ async def _take_back(store: Store, transaction_id: str, delivery: Delivery) -> N
         maillog.event("withdraw-failed", id=transaction_id, reason=str(error))
 
 
-async def _drafted(
-    world: World, passage: Passage, evidence: Evidence, judgement: Judgement
-) -> tuple[Draft, Notice | None]:
+def _drafted(world: World, passage: Passage, evidence: Evidence, judgement: Judgement) -> tuple[Draft, Notice | None]:
     """The register's line and the notice, before anything is relayed: what can break, breaks while 451 is still true."""
     notice, word = world.notices.prepare(passage.transaction, evidence, judgement, passage.policy)
-    draft = await off_loop(
-        passage.transaction.message, compile_record, passage.transaction, judgement.identity, judgement.submissions,
+    draft = compile_record(  # quick for a large message too: its parts have been read
+        passage.transaction, judgement.identity, judgement.submissions,
         digest=passage.digest, notice=word, generation=passage.policy.generation, facts=judgement.facts(),
     )  # fmt: skip
     return draft, notice
@@ -291,7 +289,7 @@ def _count(evidence: Evidence, judgement: Judgement) -> None:
     for counter in map(child, repeat(metrics.results), map(_METHOD, results), map(_RESULT, results)):
         counter.inc()
     identity = judgement.identity
-    child(metrics.levels, identity.level.value, identity.provider.value).inc()
+    child(metrics.levels, str(identity.level), str(identity.provider)).inc()
     for _, decision in judgement.decisions:
         child(metrics.rules, decision.rule, "decided").inc()
         for rule in decision.observed:
