@@ -10,6 +10,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import repeat
+from operator import attrgetter
 from time import perf_counter
 
 from gateway import again, maillog, metrics
@@ -41,6 +43,8 @@ from gateway.quarantine.admit import admit
 from gateway.register.compile import Draft, Fate, compile_record, fates_of
 from gateway.register.record import Record
 from gateway.values import value
+
+_METHOD, _RESULT = attrgetter("method"), attrgetter("result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +104,7 @@ async def process(world: World, passage: Passage) -> Reply:
         evidence=lambda: codec.plain(evidence),
         authserv_id=policy.authserv_id,
     )
-    draft = await _drafted(world, passage, evidence, judgement)
+    draft = _drafted(world, passage, evidence, judgement)
     later = [_outgoing(world, passage, group, path) for group in others for path in group.paths]
     try:
         if entry or later:
@@ -191,13 +195,11 @@ async def _take_back(store: Store, transaction_id: str, delivery: Delivery) -> N
         maillog.event("withdraw-failed", id=transaction_id, reason=str(error))
 
 
-async def _drafted(
-    world: World, passage: Passage, evidence: Evidence, judgement: Judgement
-) -> tuple[Draft, Notice | None]:
+def _drafted(world: World, passage: Passage, evidence: Evidence, judgement: Judgement) -> tuple[Draft, Notice | None]:
     """The register's line and the notice, before anything is relayed: what can break, breaks while 451 is still true."""
     notice, word = world.notices.prepare(passage.transaction, evidence, judgement, passage.policy)
-    draft = await off_loop(
-        passage.transaction.message, compile_record, passage.transaction, judgement.identity, judgement.submissions,
+    draft = compile_record(  # quick for a large message too: its parts have been read
+        passage.transaction, judgement.identity, judgement.submissions,
         digest=passage.digest, notice=word, generation=passage.policy.generation, facts=judgement.facts(),
     )  # fmt: skip
     return draft, notice
@@ -290,11 +292,11 @@ def _refuse(transaction: Transaction, judgement: Judgement, reply: Reply) -> Rep
 
 
 def _count(evidence: Evidence, judgement: Judgement) -> None:
-    child, results = metrics.child, metrics.results
-    for result in evidence.results:
-        child(results, result.method, result.result).inc()
+    child, results = metrics.child, evidence.results
+    for counter in map(child, repeat(metrics.results), map(_METHOD, results), map(_RESULT, results)):
+        counter.inc()
     identity = judgement.identity
-    child(metrics.levels, identity.level.value, identity.provider.value).inc()
+    child(metrics.levels, str(identity.level), str(identity.provider)).inc()
     for _, decision in judgement.decisions:
         child(metrics.rules, decision.rule, "decided").inc()
         for rule in decision.observed:

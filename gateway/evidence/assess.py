@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 
 from gateway.envelope.address import Mailbox
 from gateway.envelope.message import Message
 from gateway.envelope.transaction import Client, Transaction
 from gateway.evidence import arc, dkim, dmarc, iprev, spf
 from gateway.evidence.dmarc import Alignment
+from gateway.evidence.names import NAME_MAX
+from gateway.evidence.recall import Recall, Tape
 from gateway.evidence.result import Evidence, MethodResult
 from gateway.evidence.zone import Answer, Outcome, Question, Recorder, Unanswered, Zone
 
 QUESTIONS_MAX = 60  # that assess() asks for one message; with the four of early_questions() 64 (safety S-21)
 
+_INTERNAL = "internal: "
 _OVER = Answer(Outcome.ERROR, reason="too many DNS questions for one message")
+
+_Server = tuple[MethodResult | None, MethodResult | None]  # what is known of the server itself; None as in _Parts
+_SERVERS: Recall[_Server] = Recall(2048)
 
 
 class Ration(Recorder):
@@ -95,14 +102,7 @@ def _pass(transaction: Transaction, zone: Zone, authserv_id: str, now: datetime)
     else:
         for question in dmarc_questions(message, path):
             zone.get(question)
-    try:
-        reverse = iprev.verify(address, zone)
-    except Exception as error:
-        reverse = _fault("iprev", error)
-    try:
-        greeted = spf.of_helo(address, helo, zone, receiver=authserv_id, now=now)
-    except Exception as error:
-        greeted = _fault("spf", error)
+    reverse, greeted = _of_server(address, helo, zone, authserv_id, now)
     try:
         sealed = arc.verify(message, zone)
     except Exception as error:
@@ -110,21 +110,47 @@ def _pass(transaction: Transaction, zone: Zone, authserv_id: str, now: datetime)
     return signed, sent, greeted, reverse, sealed, alignment
 
 
+def _of_server(address: iprev.Address, helo: str, zone: Zone, receiver: str, now: datetime) -> _Server:
+    """iprev and SPF of the HELO name, which are the same for all messages of a server, and remembered together."""
+    key = (iprev.key_of(address), helo)
+    known = _SERVERS.get(key, zone)
+    if known is not None:
+        return known
+    tape = Tape(zone)
+    try:
+        reverse = iprev.verify(address, tape)
+    except Exception as error:
+        reverse = _fault("iprev", error)
+    try:
+        greeted = spf.of_helo(address, helo, tape, receiver=receiver, now=now)
+    except Exception as error:
+        greeted = _fault("spf", error)
+    if reverse is None or greeted is None or reverse.reason.startswith(_INTERNAL):
+        return reverse, greeted
+    if len(helo) <= NAME_MAX and spf.is_lasting(greeted.result, greeted.reason, tape):
+        _SERVERS.put(key, tape, (reverse, greeted))
+    return reverse, greeted
+
+
 def _fault(method: str, error: Exception) -> MethodResult:
     """The result of a method that raised what nobody expected: it proves nothing and is told as such.
 
     A library's or our own mistake must not become silence (DESIGN: fail closed).
     """
-    return MethodResult(method, "permerror", f"internal: {type(error).__name__}")
+    return MethodResult(method, "permerror", f"{_INTERNAL}{type(error).__name__}")
 
 
-def early_questions(client: Client, helo: str, reverse_path: Mailbox | None) -> set[Question]:
+def early_questions(client: Client, helo: str, reverse_path: Mailbox | None) -> frozenset[Question]:
     """At most four questions that assess() is sure to ask, known at MAIL: SPF of both identities, and iprev."""
-    questions = {iprev.pointer(client.address)}
-    for domain in (helo, reverse_path.domain if reverse_path else ""):
-        if asked := spf.domain_of(domain):
-            questions.add(Question(asked, "TXT"))
-    return questions
+    domain = reverse_path.domain if reverse_path else ""
+    ask = _early if len(helo) <= NAME_MAX and len(domain) <= NAME_MAX else _early.__wrapped__
+    return ask(iprev.key_of(client.address), helo, domain)
+
+
+@lru_cache(maxsize=2048)  # a server sends for the same few domains
+def _early(client: iprev.Address | int, *identities: str) -> frozenset[Question]:
+    domains = filter(None, map(spf.domain_of, identities))
+    return frozenset((iprev.pointer_of(client), *(Question(domain, "TXT") for domain in domains)))
 
 
 def message_questions(message: Message) -> set[Question]:

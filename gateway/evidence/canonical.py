@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import repeat
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from itertools import compress, repeat
+from operator import attrgetter
 
 from gateway.envelope.header import Field
 from gateway.envelope.message import Message
@@ -21,6 +22,8 @@ HEADER_PLAIN = 16 * 1024  # octets of a section up to which a field is relaxed f
 _BLANKS = re.compile(rb"[ \t]+")
 _CRLF = b"\r\n"
 _ODD = b"\r\n\x0b\x0c"  # outside of CRLF: bytes.split() takes these for white space, RFC 6376 does not
+_VALUE: Callable[[Field], bytes] = attrgetter("value")
+_FIELD: Callable[[tuple[bytes, bytes]], bytes] = b"%b:%b\r\n".__mod__
 _LINE_ENDS = re.compile(rb"(?:\n\r)+")  # of reversed octets
 
 BodyHash = tuple[bytes, int]  # SHA-256 digest of the canonical body up to l=, octets that the whole of it has
@@ -52,10 +55,12 @@ def signed_fields(message: Message, names: Sequence[bytes], itself: Field, *, re
     left = dict(zip(names, map(reversed, map(message.all, names)), strict=True))
     if itself.key in left:
         left[itself.key] = reversed([field for field in message.all(itself.key) if field.start != itself.start])
-    taken = zip(names, map(next, map(left.__getitem__, names), repeat(None)), strict=False)
+    taken = [*map(next, map(left.__getitem__, names), repeat(None))]
+    fields = filter(None, taken)
     if relaxed and _is_plain(message.header):
-        return [b"%b:%b\r\n" % (name, b" ".join(field.value.split())) for name, field in taken if field]
-    return [canonical_field(message, field, relaxed=relaxed) for _, field in taken if field]
+        texts = map(b" ".join, map(bytes.split, map(_VALUE, fields)))
+        return [*map(_FIELD, zip(compress(names, taken), texts, strict=True))]
+    return [canonical_field(message, field, relaxed=relaxed) for field in fields]
 
 
 def _is_plain(header: bytes) -> bool:
@@ -65,7 +70,7 @@ def _is_plain(header: bytes) -> bool:
     return len(header) - len(header.translate(None, _ODD)) == 2 * header.count(_CRLF)
 
 
-def body_hash(message: Message, *, relaxed: bool, limit: int | None, also: Iterable[int | None] = ()) -> BodyHash:
+def body_hash(message: Message, *, relaxed: bool, limit: int | None, also: Collection[int | None] = ()) -> BodyHash:
     """SHA-256 of the canonical body, cut at `limit` octets (l=). `also` names other limits to compute in the same go.
 
     Results are kept in message.memo: ten signatures of a 50 MB message read its body once per canonicalisation.
@@ -73,8 +78,13 @@ def body_hash(message: Message, *, relaxed: bool, limit: int | None, also: Itera
     kept: dict[int | None, BodyHash] = message.memo.setdefault(("body hash", relaxed), {})
     known = kept.get(limit)
     if known is None:
+        body = message.body
+        if limit is None and not also and len(body) <= BLOCK:  # nearly every one
+            text = _short_body(bytes(body), relaxed)
+            known = kept[None] = hashlib.sha256(text).digest(), len(text)
+            return known
         wanted = {limit, *also} - kept.keys()
-        kept.update(_hashes(canonical_body(message.body, relaxed=relaxed), wanted))
+        kept.update(_hashes(canonical_body(body, relaxed=relaxed), wanted))
         known = kept[limit]
     return known
 

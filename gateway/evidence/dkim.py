@@ -55,7 +55,7 @@ def candidates(message: Message) -> tuple[Candidate, ...]:
         if len(fields) > 1:
             author = message.author.domain if message.author else ""
             fields = sorted(fields, key=lambda field: _distance(field, author))[:SIGNATURES_MAX]
-        kept = message.memo["dkim candidates"] = tuple(_read(field) for field in fields)
+        kept = message.memo["dkim candidates"] = tuple(map(_read, fields))
     return kept
 
 
@@ -93,7 +93,7 @@ def verify(message: Message, zone: Zone, now: datetime) -> tuple[MethodResult, .
     results: list[MethodResult] = []
     waiting = False
     for candidate in found:
-        verdict = _judge(message, candidate, zone, moment)
+        verdict = _judge(message, candidate, zone, moment, found)
         if verdict is None:
             waiting = True
         elif not waiting:
@@ -102,7 +102,9 @@ def verify(message: Message, zone: Zone, now: datetime) -> tuple[MethodResult, .
     return None if waiting else tuple(results)
 
 
-def _judge(message: Message, candidate: Candidate, zone: Zone, now: float) -> Verdict | None:
+def _judge(
+    message: Message, candidate: Candidate, zone: Zone, now: float, found: tuple[Candidate, ...]
+) -> Verdict | None:
     signature = candidate.signature
     if signature is None:
         return Verdict("permerror", candidate.flaw)
@@ -117,10 +119,10 @@ def _judge(message: Message, candidate: Candidate, zone: Zone, now: float) -> Ve
         return Verdict("fail", "signature expired")
     if signature.signed_at is not None and signature.signed_at > now + SKEW:
         return Verdict("fail", "signed in the future")
-    return _check(message, signature, keys)
+    return _check(message, signature, keys, found)
 
 
-def _check(message: Message, signature: Signature, keys: tuple[Key, ...]) -> Verdict:
+def _check(message: Message, signature: Signature, keys: tuple[Key, ...], found: tuple[Candidate, ...]) -> Verdict:
     """Body hash, then the signature itself, with each key that may be used."""
     facts: Properties = (("bits", str(keys[0].bits)),)
     for key in keys:
@@ -128,7 +130,8 @@ def _check(message: Message, signature: Signature, keys: tuple[Key, ...]) -> Ver
             facts += (("testing", "yes"),)
             break
     relaxed, limit = signature.relaxed_body, signature.limit
-    digest, total = body_hash(message, relaxed=relaxed, limit=limit, also=_limits(message, relaxed))
+    also = _limits(found, relaxed) if len(found) > 1 else ()
+    digest, total = body_hash(message, relaxed=relaxed, limit=limit, also=also)
     if limit is not None:
         facts += (("length", str(limit)),)
         if limit > total:
@@ -143,11 +146,8 @@ def _check(message: Message, signature: Signature, keys: tuple[Key, ...]) -> Ver
     return Verdict("fail", "signature does not match", facts)
 
 
-def _limits(message: Message, relaxed: bool) -> Collection[int | None]:
+def _limits(found: tuple[Candidate, ...], relaxed: bool) -> Collection[int | None]:
     """The limits of all signatures with this form of the body, which is read once for them."""
-    found = candidates(message)
-    if len(found) == 1:
-        return ()
     return {c.signature.limit for c in found if c.signature and c.signature.relaxed_body is relaxed}
 
 

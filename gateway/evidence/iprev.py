@@ -25,11 +25,12 @@ def key_of(address: Address) -> Address | int:
 
 def pointer(address: Address) -> Question:
     """The PTR question for an address."""
-    return _pointer(key_of(address))
+    return pointer_of(key_of(address))
 
 
 @lru_cache(maxsize=2048)
-def _pointer(key: Address | int) -> Question:
+def pointer_of(key: Address | int) -> Question:
+    """The same by what key_of() gives."""
     address = IPv4Address(key) if isinstance(key, int) else key
     return Question(address.reverse_pointer.lower(), "PTR")
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from gateway.evidence.dkim_key import RECORDS_MAX, Key, KeyFlaw, parse_key
+from gateway.evidence.recall import Recall, Tape
 from gateway.evidence.signature import Signature
 from gateway.evidence.zone import Outcome, Question, Zone
 
 _ANSWER = Outcome.ANSWER  # a name of the module is quicker than a member of the enumeration
+
+_KEPT: Recall[tuple[Key, ...]] = Recall(1024)  # by all that is asked of a signature here
 
 
 def question(signature: Signature) -> Question:
@@ -16,6 +19,18 @@ def question(signature: Signature) -> Question:
 
 def usable_keys(signature: Signature, zone: Zone) -> tuple[Key, ...] | KeyFlaw | None:
     """The keys that this signature may be verified with, or why there are none; None when the zone has no answer yet."""
+    known = (signature.domain, signature.selector, signature.algorithm, signature.identity_domain)
+    keys = _KEPT.get(known, zone)
+    if keys is not None:
+        return keys
+    tape = Tape(zone)
+    found = _usable_keys(signature, tape)
+    if isinstance(found, tuple):
+        _KEPT.put(known, tape, found)
+    return found
+
+
+def _usable_keys(signature: Signature, zone: Zone) -> tuple[Key, ...] | KeyFlaw | None:
     name = question(signature)
     if len(name.name) > 253:
         return KeyFlaw("name of the key is too long")

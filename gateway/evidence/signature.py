@@ -11,6 +11,8 @@ from gateway.values import value
 
 NAMES_MAX = 200  # names in h= (safety S-16)
 SKEW = 300  # seconds that clocks may differ
+KNOWN_MAX = 1024  # signatures whose like comes again with every message of a sender
+KNOWN_LENGTH_MAX = 1024  # octets of the tags in which they are alike
 
 _ALGORITHMS = {b"rsa-sha256": "rsa-sha256", b"ed25519-sha256": "ed25519-sha256", b"rsa-sha1": "rsa-sha1"}
 _RELAXED = {b"simple": False, b"relaxed": True}
@@ -34,6 +36,10 @@ class Signature:
     limit: int | None = None  # l=, octets
     identity_domain: str = ""  # domain of i= (AUID)
     chain: str = ""  # cv= of a seal
+
+
+_ALIKE = (b"v", b"a", b"c", b"d", b"s", b"i", b"h", b"q", b"l")  # of the tags that are read, all but bh, b, t and x
+_known: dict[tuple[bytes | None, ...], Signature] = {}
 
 
 @lru_cache(maxsize=4096)  # what is no domain raises and is not kept, so its keys are short
@@ -65,6 +71,21 @@ def _forms(value: bytes) -> tuple[bool, bool]:
     return _RELAXED[header], _RELAXED[body or b"simple"]
 
 
+def _body_hash(tags: Tags) -> bytes:
+    octets = octets_of(tags, b"bh")
+    if len(octets) != (20 if tags.get(b"a") == b"rsa-sha1" else 32):
+        raise TagError("bh= has the wrong length")
+    return octets
+
+
+def _times(tags: Tags) -> tuple[int | None, int | None]:
+    """t= and x=."""
+    signed_at, expires_at = number(tags, b"t"), number(tags, b"x")
+    if signed_at is not None and expires_at is not None and expires_at <= signed_at:
+        raise TagError("x= is not after t=")
+    return signed_at, expires_at
+
+
 def _message_signature(field: Field, tags: Tags) -> Signature:
     """The tags that DKIM-Signature and ARC-Message-Signature share."""
     if b"h" not in tags:
@@ -72,13 +93,9 @@ def _message_signature(field: Field, tags: Tags) -> Signature:
     names = words(tags[b"h"])
     if len(names) > NAMES_MAX:
         raise TagError(f"more than {NAMES_MAX} names in h=")
-    hash_ = octets_of(tags, b"bh")
-    if len(hash_) != (20 if tags.get(b"a") == b"rsa-sha1" else 32):
-        raise TagError("bh= has the wrong length")
+    hash_ = _body_hash(tags)
     relaxed_header, relaxed_body = _forms(tags.get(b"c", b"simple/simple"))
-    signed_at, expires_at = number(tags, b"t"), number(tags, b"x")
-    if signed_at is not None and expires_at is not None and expires_at <= signed_at:
-        raise TagError("x= is not after t=")
+    signed_at, expires_at = _times(tags)
     return Signature(
         field,
         _name(tags.get(b"d", b""), "d", labels=2),
@@ -104,6 +121,40 @@ def _identity(tags: Tags) -> str:
 
 def parse_dkim(field: Field, tags: Tags) -> Signature:
     """A DKIM-Signature by RFC 6376 §6.1.1. Raises TagError."""
+    key = tuple(map(tags.get, _ALIKE))
+    known = _known.get(key)
+    if known is not None:
+        return _like(known, field, tags)
+    signature = _parse_dkim(field, tags)
+    if sum(map(len, filter(None, key))) <= KNOWN_LENGTH_MAX:
+        if len(_known) >= KNOWN_MAX:
+            _known.clear()
+        _known[key] = signature
+    return signature
+
+
+def _like(known: Signature, field: Field, tags: Tags) -> Signature:
+    """A signature that differs from a known one in the tags that no message shares with another. Raises TagError."""
+    hash_ = _body_hash(tags)
+    signed_at, expires_at = _times(tags)
+    return Signature(
+        field,
+        known.domain,
+        known.selector,
+        known.algorithm,
+        octets_of(tags, b"b"),
+        signed_at,
+        expires_at,
+        known.relaxed_header,
+        known.relaxed_body,
+        known.names,
+        hash_,
+        known.limit,
+        known.identity_domain,
+    )
+
+
+def _parse_dkim(field: Field, tags: Tags) -> Signature:
     if tags.get(b"v") != b"1":
         raise TagError("unknown version")
     if b"q" in tags and b"dns/txt" not in words(tags[b"q"]):

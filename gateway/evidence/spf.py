@@ -69,10 +69,15 @@ def check(
         outcome = _outcome(client, identity, helo, domain, tape, receiver, now)
         if outcome is None:
             return None
-        if not outcome[1] and not _has_macros(tape):
+        if is_lasting(outcome[0], outcome[1], tape):
             _KEPT.put(key, tape, outcome)
     result, reason, facts = outcome
     return MethodResult("spf", result, reason, properties, facts)
+
+
+def is_lasting(result: str, reason: str, tape: Tape) -> bool:
+    """Whether the result rests on client, domain and these answers alone; why there is an error may name more."""
+    return (not reason or result == "none") and not _has_macros(tape)
 
 
 def _has_macros(tape: Tape) -> bool:

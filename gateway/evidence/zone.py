@@ -5,10 +5,11 @@ Absence has two kinds and failure is a third: NODATA is not NXDOMAIN is not a ti
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal, NamedTuple, Protocol, TypeAlias
+from operator import is_
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 from gateway.values import value
 
@@ -61,7 +62,7 @@ class Recorder:
     """A zone that remembers which of its answers were used and which were missing, so that a case can be replayed."""
 
     def __init__(self, zone: Zone) -> None:
-        self._known = zone.get
+        self._known: Callable[[Question], Answer | None] = zone.get
         self.used: dict[Question, Answer] = {}
         self.missing: set[Question] = set()
 
@@ -74,6 +75,17 @@ class Recorder:
             return self._unknown(question)
         used[question] = answer
         return answer
+
+    def confirms(self, questions: Sequence[Question], answers: Sequence[Any]) -> bool:
+        """Whether get() of each would give these very answers, none of them missing; then it is as if all had been asked.
+
+        False says nothing, and nothing has been noted.
+        """
+        used = self.used
+        if all(map(is_, map(used.get, questions, map(self._known, questions)), answers)) and all(answers):
+            used.update(zip(questions, answers, strict=True))
+            return True
+        return False
 
     def _unknown(self, question: Question) -> Answer | None:
         """What is said where the zone has no answer."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 
 from gateway.envelope.address import Mailbox
+from gateway.identity.identity import Identity
 from gateway.identity.pattern import Index, parse_pattern
 from gateway.identity.provider import FreeProviders
 from gateway.identity.registry import Registry
@@ -49,3 +50,5 @@ class Grounds:
     trusted_sealers: tuple[str, ...] = ()  # d= of ARC seals
     free: FreeProviders = field(default_factory=FreeProviders)
     administrative: Administrative = field(default_factory=Administrative)
+    signed: dict[Hashable, Identity] = field(default_factory=dict, init=False, compare=False, repr=False)
+    """Identities that identify() has found by these grounds, to be given again; it keeps them few."""

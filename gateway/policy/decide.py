@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from gateway.envelope.reply import Reply
@@ -23,6 +24,7 @@ __all__ = ["Case", "Settled", "decide", "settle"]
 REFUSED_IN_MIXED = "refused-in-mixed"
 _OFF, _REMIND, _HOLD = Phase.OFF, Phase.REMIND, Phase.HOLD
 _WORDS: Final[dict[Phase | None, str]] = {None: "", **{phase: phase.value for phase in Phase}}
+_step = partial(tuple.__new__, Step)  # of a tuple; the constructor of a NamedTuple is a call in Python
 
 
 def decide(case: Case, policy: PolicySet) -> Decision:
@@ -31,10 +33,14 @@ def decide(case: Case, policy: PolicySet) -> Decision:
     trace: list[Step] = []
     observed: list[str] = []
     reminders: list[str] = []
-    for rule in policy.rules:
-        phase = None if rule.schedule is None else rule.schedule.phase(day, unit)
+    for rule, name, schedule, first, first_no in policy.beginnings:
+        phase = None if schedule is None else schedule.phase(day, unit)
+        found, seen = first(case)
+        if found is False:
+            trace.append(_step((name, False, _WORDS[phase], (first_no + seen,))))
+            continue
         answer, facts = rule.match.judge(case)
-        trace.append(Step(rule.name, answer, _WORDS[phase], facts))
+        trace.append(_step((name, answer, _WORDS[phase], facts)))
         if answer is False:
             continue
         if phase is None or phase is _HOLD:
@@ -43,14 +49,14 @@ def decide(case: Case, policy: PolicySet) -> Decision:
                 return Decision(
                     case.path.mailbox,
                     outcome.disposition,
-                    rule.name,
+                    name,
                     _notices(outcome, reminders),
                     tuple(observed),
                     tuple(trace),
                     policy.generation,
                 )
         elif answer and phase is not _OFF:
-            observed.append(rule.name)
+            observed.append(name)
             if phase is _REMIND:
                 reminders.append(rule.then.notice)
     raise AssertionError("a rule list without a last rule that always applies has passed parse.py")

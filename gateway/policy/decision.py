@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from gateway.envelope.address import Mailbox
 from gateway.envelope.reply import Reply
@@ -44,8 +44,7 @@ class Discard:
 Disposition: TypeAlias = Relay | Hold | Refuse | Discard
 
 
-@value
-class Step:
+class Step(NamedTuple):
     """One rule looked at."""
 
     rule: str

@@ -71,9 +71,17 @@ class Match:
     unless: tuple[Clause, ...] = ()
     judge: Callable[[Case], tuple[Answer, Facts]] = field(init=False, compare=False, repr=False)
     """`when` and not any `unless`; every clause that was read leaves its facts."""
+    first: Condition = field(init=False, compare=False, repr=False)
+    """The first condition of `when`: most rules end with it."""
+    first_no: str = field(init=False, compare=False, repr=False)
+    """How its fact begins where it says no."""
 
     def __post_init__(self) -> None:
-        judge = partial(_all_hold, self.when.reading(""))
+        reading = self.when.reading("")
+        first, beginnings = reading[0] if reading else (_always, {False: ""})
+        object.__setattr__(self, "first", first)
+        object.__setattr__(self, "first_no", beginnings[False])
+        judge = partial(_all_hold, reading)
         if self.unless:
             judge = partial(_with_exceptions, judge, tuple(clause.reading("unless ") for clause in self.unless))
         object.__setattr__(self, "judge", judge)
@@ -86,6 +94,10 @@ class Match:
     def names(self) -> frozenset[str]:
         """The conditions of all clauses."""
         return frozenset(name for clause in (self.when, *self.unless) for name, _ in clause.conditions)
+
+
+def _always(case: Case) -> Finding:
+    return True, ""
 
 
 def _all_hold(reading: Reading, case: Case) -> tuple[Answer, Facts]:

@@ -12,7 +12,7 @@ from gateway.identity.grounds import Grounds
 from gateway.policy.directive import Directive
 from gateway.policy.patterns import Domains
 from gateway.policy.route import Route
-from gateway.policy.rules import Rule
+from gateway.policy.rules import Beginning, Rule
 from gateway.policy.schema_case import GoldenCase
 
 
@@ -32,10 +32,12 @@ class PolicySet:
     digest: str = ""  # SHA-256 over all files, hex
 
     asks_recipient: bool = field(init=False, compare=False, repr=False)  # whether any rule tells recipients apart
+    beginnings: tuple[Beginning, ...] = field(init=False, compare=False, repr=False)  # of the rules
     _own: Domains = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "asks_recipient", any("recipient" in rule.match.names for rule in self.rules))
+        object.__setattr__(self, "beginnings", tuple(map(Beginning.of, self.rules)))
         object.__setattr__(self, "_own", Domains(self.own_domains))
 
     def accepts(self, mailbox: Mailbox) -> bool:

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from typing import NamedTuple
 
 from gateway.envelope.reply import Reply
 from gateway.identity.identity import Unit
 from gateway.policy.decision import Disposition, Refuse
-from gateway.policy.match import Match
+from gateway.policy.match import Condition, Match
 
 
 class Phase(StrEnum):
@@ -75,3 +76,17 @@ class Rule:
     then: Outcome
     meanwhile: Outcome | None = DEFER  # while the answer is not knowable; None: go on reading
     schedule: Schedule | None = None  # None: in force
+
+
+class Beginning(NamedTuple):
+    """A rule as far as it is read for most messages: to the first condition, which says no."""
+
+    rule: Rule
+    name: str
+    schedule: Schedule | None
+    first: Condition
+    first_no: str
+
+    @classmethod
+    def of(cls, rule: Rule) -> Beginning:
+        return cls(rule, rule.name, rule.schedule, rule.match.first, rule.match.first_no)

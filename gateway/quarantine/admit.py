@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import fields
-from operator import attrgetter
-from typing import Any, Final
+from typing import Any
 
 from gateway.envelope.transaction import ForwardPath, Transaction
 from gateway.identity.identity import Identity
-from gateway.policy.decision import Decision, Hold, Step
+from gateway.policy.decision import Decision, Hold
 from gateway.policy.tags import forged_fields
 from gateway.quarantine.entry import Entry, State
-
-_STEP: Final = [field.name for field in fields(Step)]
-_facts_of: Callable[[Step], tuple[Any, ...]] = attrgetter(*_STEP)
 
 
 def admit(
@@ -62,5 +57,5 @@ def admit(
         provider=identity.provider.value,
         generation=first.generation,
         evidence={**evidence(), "forged": [(f.start, f.end) for f in forged_fields(transaction.message, authserv_id)]},
-        trace=[dict(zip(_STEP, _facts_of(step), strict=True)) for step in first.trace],
+        trace=[step._asdict() for step in first.trace],
     )

@@ -38,7 +38,7 @@ class Resolver:
 
     @property
     def cache(self) -> Zone:
-        return self._cache
+        return self._cache.fresh()
 
     @property
     def is_down(self) -> bool:

@@ -66,7 +66,7 @@ class RowCommitter:
         driver = self._driver
         try:
             try:
-                self._execute([row for job in group for row in job.rows])
+                self._execute(group[0].rows if len(group) == 1 else [row for job in group for row in job.rows])
             except Exception as error:
                 if fails_group(error):
                     raise
@@ -83,12 +83,17 @@ class RowCommitter:
 
     def _execute(self, rows: Rows) -> None:
         """Straight through the driver: SQLAlchemy's own way costs more than SQLite's work on these statements."""
+        execute = self._driver.execute
+        if len(dict(rows)) == len(rows):  # those of one message: each statement once
+            for text, values in rows:
+                execute(text, values)
+            return
         many: dict[str, list[Sequence[object] | Mapping[str, object]]] = {}
         for text, values in rows:
             many.setdefault(text, []).append(values)
         for text, values_of_all in many.items():
             if len(values_of_all) == 1:
-                self._driver.execute(text, values_of_all[0])
+                execute(text, values_of_all[0])
             else:
                 self._driver.executemany(text, values_of_all)
 

@@ -128,6 +128,7 @@ def test_a_method_that_raises_is_a_permerror(
     def broken(*_: object, **__: object) -> None:
         raise RecursionError("boom")
 
+    monkeypatch.setattr("gateway.evidence.assess._SERVERS", Recall(8))  # of other tests, which asked the same
     monkeypatch.setattr(module, name, broken)
     result = getattr(assessed(RAW, world()), attribute)
     result = result[0] if isinstance(result, tuple) else result
@@ -186,3 +187,48 @@ def test_no_octets_raise(fields: list[tuple[bytes, list[bytes]]], body: bytes, r
 @given(raw=st.binary(max_size=400))
 def test_no_octets_at_all_raise(raw: bytes) -> None:
     assert not any(result.reason.startswith("internal:") for result in assessed(raw, world()).results)
+
+
+PLACES = {
+    Question("10.2.0.192.in-addr.arpa", "PTR"): [found("mail.longan.edu.vn"), found("other.example"), NXDOMAIN, SERVFAIL],
+    Question("mail.longan.edu.vn", "A"): [found("192.0.2.10"), found("192.0.2.99"), NXDOMAIN, SERVFAIL, None],
+    Question("mail.longan.edu.vn", "TXT"): [
+        found(b"v=spf1 a -all"), found(b"v=spf1 exists:%{t}.x.example -all"), found(b"x"), found(b"v=spf1 a a a:"),
+        NXDOMAIN, SERVFAIL, None,
+    ],
+    Question("longan.edu.vn", "TXT"): [found(b"v=spf1 include:mail.longan.edu.vn -all"), NXDOMAIN, None],
+    Question("s1._domainkey.longan.edu.vn", "TXT"): [rsa_key().answer("longan.edu.vn", "s1", "").popitem()[1], NXDOMAIN],
+}  # fmt: skip
+WORLDS = st.fixed_dictionaries({question: st.sampled_from(answers) for question, answers in PLACES.items()})
+RECALLS = ("spf._KEPT", "iprev._KEPT", "dmarc._KEPT", "keys._KEPT", "assess._SERVERS")
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(WORLDS, st.sampled_from(["mail.longan.edu.vn", "localhost"])), min_size=2, max_size=6))
+def test_what_is_remembered_of_servers_and_senders_changes_nothing(
+    many: list[tuple[dict[Question, Answer | None], str]],
+) -> None:
+    def given_(world_: dict[Question, Answer | None], helo: str) -> Evidence | Unanswered:
+        return assess(transaction(RAW, helo=helo), _zone(world_), authserv_id="mx.longan.edu.vn", now=NOW)
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in RECALLS:
+            patch.setattr(f"gateway.evidence.{name}", Recall(64))
+        remembered = [given_(*one) for one in many * 2]
+        for one, found_ in zip(many * 2, remembered, strict=True):
+            for name in RECALLS:
+                patch.setattr(f"gateway.evidence.{name}", Recall(64))
+            fresh = given_(*one)
+            assert found_ == fresh
+            if isinstance(found_, Evidence) and isinstance(fresh, Evidence):
+                assert found_.zone.items() >= fresh.zone.items()
+
+
+def _zone(world_: dict[Question, Answer | None]) -> dict[Question, Answer]:
+    """What is None is not known yet; all else that is not named does not exist."""
+
+    class Known(dict[Question, Answer]):
+        def get(self, question: Question, default: object = None, /) -> Answer | None:  # type: ignore[override]
+            return world_.get(question, NXDOMAIN)
+
+    return Known()

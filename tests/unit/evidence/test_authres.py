@@ -115,16 +115,17 @@ _VALUES = st.one_of(
     values=st.lists(_VALUES, max_size=3),
     name=st.sampled_from(["header.b", "smtp.mailfrom", "header.s"]),
     last=_VALUES,
+    place=st.sampled_from(["spf_mailfrom", "spf_helo", "dkim", "dmarc", "arc", "iprev"]),
 )
 def test_a_result_put_together_is_the_one_that_the_library_writes(
-    reason: str, values: list[str], name: str, last: str
+    reason: str, values: list[str], name: str, last: str, place: str
 ) -> None:
     named = zip(("header.d", "header.i", "header.a"), values, strict=False)
     one = MethodResult("dkim", "pass", reason, (*named, (name, last)))
-    written = str(authres._written(one))
-    field = write(replace(_EVIDENCE, dkim=(one,)), ID.upper())
-    results = [str(authres._written(result)) for result in _EVIDENCE.results]
-    header = library.AuthenticationResultsHeader(authserv_id=ID, results=[*results[:2], written, *results[3:]])
+    changed = replace(_EVIDENCE, **{place: (one,) if place == "dkim" else one})
+    field = write(changed, ID.upper())
+    results = [str(authres._written(result)) for result in changed.results]
+    header = library.AuthenticationResultsHeader(authserv_id=ID, results=results)
     assert field == make_field("Authentication-Results", header.header_value())
 
 

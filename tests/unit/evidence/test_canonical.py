@@ -72,6 +72,14 @@ def test_a_body_of_one_block_comes_out_as_one_of_many_blocks(parts: list[bytes],
         assert b"".join(canonical.canonical_body(body, relaxed=relaxed)) == whole
 
 
+@given(parts=LINES, relaxed=st.booleans(), also=st.sampled_from([(), (3,)]))
+def test_a_short_body_has_the_hash_of_its_blocks(parts: list[bytes], relaxed: bool, also: tuple[int, ...]) -> None:
+    raw = b"From: a@example.vn\r\n\r\n" + b"".join(parts)
+    canonical_form = b"".join(canonical.canonical_body(Message(raw).body, relaxed=relaxed))
+    expected = hashlib.sha256(canonical_form).digest(), len(canonical_form)
+    assert canonical.body_hash(Message(raw), relaxed=relaxed, limit=None, also=also) == expected
+
+
 NAMES = [b"from", b"to", b"subject", b"dkim-signature", b"x-absent"]
 FIELDS = st.lists(
     st.tuples(

@@ -3,6 +3,8 @@
 from ipaddress import ip_address
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.envelope.address import parse_mailbox
 from gateway.envelope.message import Message
@@ -131,3 +133,27 @@ def test_dmarc_tells_results_apart_that_rest_on_the_same_answers():
         alignment = dmarc.evaluate(message, none, (signed,), zone)
         assert alignment is not None
         assert (alignment.result.result, bool(alignment.dkim)) == (result, result == "pass")
+
+
+ANSWERS = [NXDOMAIN, found(b"one"), found(b"one"), Answer(Outcome.ERROR), None]
+QUESTIONS = [Question(name, "TXT") for name in ("a.example", "b.example", "c.example")]
+zones = st.dictionaries(st.sampled_from(QUESTIONS), st.sampled_from(ANSWERS[:-1]))
+
+
+@given(
+    zones, zones, st.lists(st.tuples(st.sampled_from(QUESTIONS), st.sampled_from(ANSWERS)), unique_by=lambda x: x[0])
+)
+def test_all_at_once_is_as_one_by_one(
+    known: dict[Question, Answer], earlier: dict[Question, Answer], kept: list[tuple[Question, Answer | None]]
+):
+    asked, confirmed = Recorder(known), Recorder(known)
+    asked.used, confirmed.used = dict(earlier), dict(earlier)
+    questions, answers = [question for question, _ in kept], [answer for _, answer in kept]
+    given_one_by_one = [asked.get(question) for question in questions]
+    same = all(one is other for one, other in zip(given_one_by_one, answers, strict=True))
+    assert confirmed.confirms(questions, answers) is (same and None not in given_one_by_one)
+    if None not in answers and same:
+        assert list(confirmed.used.items()) == list(asked.used.items())
+    else:
+        assert confirmed.used == earlier
+    assert not confirmed.missing

@@ -1,9 +1,14 @@
 """Levels of identity: signed, authorized, shared, claimed (DESIGN §3; safety S-17, S-29, S-32)."""
 
-import pytest
+from datetime import date
 
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.identity import identify as identifying
 from gateway.identity.identity import Identity, Level, Provider
-from tests.support.identity_samples import dkim, grounds, identified, result, spf
+from tests.support.identity_samples import TODAY, dkim, grounds, identified, result, spf
 
 SELF = "moet.edu.vn _spf.moet.edu.vn"
 CLOUD = "moet.edu.vn _spf.google.com _netblocks.google.com"
@@ -204,3 +209,42 @@ def test_a_trusted_signers_temperror_is_waited_for() -> None:
     policy = grounds(trusted_signers={"moet.edu.vn": (DASHED,)})
     assert identified(SENDER, policy=policy, dkim=(dkim("temperror", DASHED),)).level_pending
     assert not identified(SENDER, dkim=(dkim("temperror", DASHED),)).level_pending
+
+
+DOMAINS = ("moet.edu.vn", "longan.edu.vn", "thpttanan.longan.edu.vn", "thptlequydon.longan.edu.vn")
+SENDERS = (SENDER, "Lan <c3tanan.longan@moet.edu.vn>", "<a@thpttanan.longan.edu.vn>", "vanthu@longan.edu.vn", "x, y")
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(SENDERS),
+            st.lists(st.sampled_from(DOMAINS), max_size=2).map(tuple),
+            st.sampled_from([{}, VIA_SELF, VIA_CLOUD]),
+            st.sampled_from([(), ("broken",)]),
+            st.sampled_from([TODAY, date(2030, 1, 1)]),
+        ),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_who_is_known_is_identified_as_if_seen_for_the_first_time(
+    many: list[tuple[str, tuple[str, ...], dict[str, object], tuple[str, ...], date]],
+) -> None:
+    shared = grounds()
+    for sender, signers, by_spf, malformed, day in many * 2:
+        parts = {"aligned_dkim": signers, "dkim": tuple(dkim("pass", one) for one in signers), "malformed": malformed}
+        fresh = identified(sender, on=day, **parts, **by_spf)
+        assert identified(sender, on=day, policy=shared, **parts, **by_spf) == fresh
+
+
+def test_who_is_known_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(identifying, "KNOWN_MAX", 8)
+    shared = grounds()
+    for number in range(30):
+        identified(f"<u{number}@longan.edu.vn>", policy=shared, aligned_dkim=("longan.edu.vn",))
+        assert 0 < len(shared.signed) <= 8
+    shared.signed.clear()
+    identified(f"{'x' * 300} <a@longan.edu.vn>", policy=shared, aligned_dkim=("longan.edu.vn",))
+    assert not shared.signed
