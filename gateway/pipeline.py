@@ -6,15 +6,12 @@ took the message, or the quarantine kept it durably.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import repeat
-from operator import attrgetter
 from time import perf_counter
 
-from gateway import again, maillog, metrics
+from gateway import again, maillog, metrics, telling
 from gateway.envelope.reply import ACCEPTED, MISCONFIGURED, Reply
 from gateway.envelope.transaction import ForwardPath, Transaction
 from gateway.evidence import codec
@@ -40,11 +37,8 @@ from gateway.ports import (
     StoreError,
 )
 from gateway.quarantine.admit import admit
-from gateway.register.compile import Draft, Fate, compile_record, fates_of
-from gateway.register.record import Record
+from gateway.register.compile import Draft, compile_record, fates_of
 from gateway.values import value
-
-_METHOD, _RESULT = attrgetter("method"), attrgetter("result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,10 +79,10 @@ async def process(world: World, passage: Passage) -> Reply:
     transaction, policy = passage.transaction, passage.policy
     evidence = await gather(world.resolver, transaction, policy.authserv_id, passage.known)
     judgement = await off_loop(transaction.message, judge, transaction, evidence, policy, world.clock())
-    _count(evidence, judgement)
+    telling.judged(evidence, judgement)
     if judgement.reply is not None:
         await passage.let_go()
-        return _refuse(transaction, judgement, judgement.reply)
+        return telling.refused(transaction, judgement, judgement.reply)
 
     key = again.key_of(passage.key, judgement.decisions) if passage.host else b""
     earlier = world.store.done_as(key) if key else ""
@@ -111,13 +105,13 @@ async def process(world: World, passage: Passage) -> Reply:
             await world.store.prepare(transaction.message, entry, later)
     except StoreError as error:
         await passage.let_go()
-        return _refuse(transaction, judgement, error.reply)
+        return telling.refused(transaction, judgement, error.reply)
 
     delivery = await _relay(world, passage, live)
     if not delivery.reply.is_positive:
         if entry or later:
             await _take_back(world.store, transaction.id, delivery)
-        return _refuse(transaction, judgement, delivery.reply)
+        return telling.refused(transaction, judgement, delivery.reply)
     failed = [path for path, reply in delivery.replies if not reply.is_positive]
     if failed and live:
         missed = [_outgoing(world, passage, live, path) for path in failed]
@@ -126,7 +120,7 @@ async def process(world: World, passage: Passage) -> Reply:
             await world.store.prepare(transaction.message, None, missed)
         except StoreError as error:
             await _take_back(world.store, transaction.id, replace(delivery, unknown=True))
-            return _refuse(transaction, judgement, error.reply)
+            return telling.refused(transaction, judgement, error.reply)
     return await _settle(
         world, passage, judgement, draft, delivery,
         queued=later, prepared=bool(entry or later), relayed=live is not None, key=key,
@@ -229,23 +223,11 @@ async def _settle(
         maillog.event("register-failed", id=transaction.id, reason=str(error))
         if passage.host or not relayed:  # nothing has left us, nor the mail server: the client may try again
             await _take_back(world.store, transaction.id, Delivery(error.reply))
-            return _refuse(transaction, judgement, error.reply)
-    asyncio.get_running_loop().call_soon(_tell_fates, transaction, record, fates, bool(notice))
+            return telling.refused(transaction, judgement, error.reply)
+    telling.settled(transaction, record, fates, is_noticed=notice is not None)
     if notice or queued:
         world.wake_outbox()
     return delivery.reply
-
-
-def _tell_fates(transaction: Transaction, record: Record, fates: Sequence[Fate], is_noticed: bool) -> None:
-    """Counters and log, when the answer has gone: what has happened is durable, and nobody should wait for its telling."""
-    shown = "" if is_noticed else record.notice  # a queued one: the outbox tells whether it went out, as "replied"
-    for recipient, verb, rule in fates:
-        metrics.child(metrics.fates, verb).inc()
-        maillog.fate(
-            verb, transaction.id, recipient=recipient, rule=rule, reply=record.reply,
-            unit=record.unit_id, level=record.level, provider=record.provider, notice=shown, size=record.size,
-            generation=record.generation, client=record.client_address, **_server_facts(transaction),
-        )  # fmt: skip
 
 
 async def _written(store: Store, settlement: Settlement) -> None:
@@ -272,32 +254,3 @@ def _outgoing(world: World, passage: Passage, group: Group, path: ForwardPath) -
         content=group.prepend,
         drop=tuple((field.start, field.end) for field in group.drop),
     )
-
-
-def _server_facts(transaction: Transaction) -> dict[str, str]:
-    """By what name the mail server's own log calls the message."""
-    return {"queue_id": transaction.queue_id} if transaction.queue_id else {}
-
-
-def _refuse(transaction: Transaction, judgement: Judgement, reply: Reply) -> Reply:
-    """Write down a 4yz or 5yz for every recipient."""
-    verb: maillog.Verb = "deferred" if reply.is_temporary else "refused"
-    for path, decision in judgement.decisions:
-        metrics.child(metrics.fates, verb).inc()
-        maillog.fate(
-            verb, transaction.id, recipient=str(path.mailbox), rule=decision.rule, reply=str(reply),
-            level=judgement.identity.level.value, client=str(transaction.client.address), **_server_facts(transaction),
-        )  # fmt: skip
-    return reply
-
-
-def _count(evidence: Evidence, judgement: Judgement) -> None:
-    child, results = metrics.child, evidence.results
-    for counter in map(child, repeat(metrics.results), map(_METHOD, results), map(_RESULT, results)):
-        counter.inc()
-    identity = judgement.identity
-    child(metrics.levels, str(identity.level), str(identity.provider)).inc()
-    for _, decision in judgement.decisions:
-        child(metrics.rules, decision.rule, "decided").inc()
-        for rule in decision.observed:
-            child(metrics.rules, rule, "observed").inc()

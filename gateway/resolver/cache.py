@@ -14,6 +14,7 @@ from typing import Final
 from gateway.evidence.zone import Answer, Question, Zone
 from gateway.resolver.records import octets
 
+TRIES: Final = 10  # to find the oldest answer while threads use some
 MAX_KEPT_OCTETS: Final = 4096  # of one answer: a stranger's zone must not fill the memory (safety S-21, F-20)
 
 
@@ -83,7 +84,18 @@ class Cache:
             unused.update(self._answers)
             self._answers.clear()
         while len(self._until) > self._size:
-            self._forget(next(iter(unused)))
+            self._forget(self._oldest())
+
+    def _oldest(self) -> Question:
+        for answers in (self._answers.unused, self._answers):
+            for _ in range(TRIES):
+                try:
+                    return next(iter(answers))
+                except RuntimeError:  # a thread that judges a large message has just used one
+                    continue
+                except StopIteration:
+                    break
+        return next(iter(self._until))
 
     def _forget(self, question: Question) -> None:
         self._until.pop(question, None)
