@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Hashable, Iterable
+from collections.abc import Collection, Hashable, Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from gateway.envelope.address import Mailbox
@@ -26,13 +26,6 @@ UNLIKE_LENGTH_MAX = 100  # octets of such a name
 _unlike: dict[tuple[bytes, int], set[bytes]] = {}
 
 
-class _Index(dict[bytes, list[Field]]):
-    """The fields by their key; none for a key that none has."""
-
-    def __missing__(self, key: bytes) -> list[Field]:
-        return []
-
-
 class Message:
     """One message of RFC 5322: `raw` octets with CRLF line ends, and what we read in them.
 
@@ -49,8 +42,6 @@ class Message:
         self.header = bytes(raw[: min(self.header_size, HEADER_MAX + 1024)])
         self.fields, problems = locate(self.header)
         self._index = _indexed(self.fields)
-        # Every field of this name (lower case), top to bottom: asked for a dozen times, so it is no function of Python
-        self.all: Callable[[bytes], list[Field]] = self._index.__getitem__
         self.problems = problems + self._duplicates()
         self._subject: str | None = None
         self.author: Mailbox | None = None
@@ -66,6 +57,10 @@ class Message:
     def body(self) -> memoryview:
         """The octets after the empty line; empty when there is no body."""
         return memoryview(self.raw)[self.body_offset :]
+
+    def all(self, name: bytes) -> list[Field]:
+        """Every field of this name (lower case), top to bottom."""
+        return self._index.get(name, [])
 
     def first(self, name: bytes) -> Field | None:
         fields = self._index.get(name)
@@ -119,7 +114,8 @@ class Message:
         return parts
 
 
-def _indexed(fields: Iterable[Field]) -> _Index:
+def _indexed(fields: Iterable[Field]) -> dict[bytes, list[Field]]:
+    """The fields by their key."""
     index: dict[bytes, list[Field]] = {}
     for field in fields:
         key = field[0].rstrip(b" \t").lower()
@@ -127,7 +123,7 @@ def _indexed(fields: Iterable[Field]) -> _Index:
             index[key].append(field)
         else:
             index[key] = [field]
-    return _Index(index)
+    return index
 
 
 def _names_another(text: str, address: str) -> bool:
