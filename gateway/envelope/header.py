@@ -10,10 +10,7 @@ import binascii
 import codecs
 import quopri
 import re
-from collections.abc import Iterable
 from functools import partial
-from itertools import accumulate, repeat
-from operator import itemgetter
 from typing import NamedTuple
 
 HEADER_MAX = 256 * 1024  # octets of a header section that we read
@@ -23,7 +20,7 @@ ENCODED_WORDS_MAX = 500  # in one field
 LINE_MAX = 78  # characters of a line that we write, where it can be folded (RFC 5322 §2.1.1)
 
 _NAME = re.compile(rb"[\x21-\x39\x3b-\x7e]+\Z")  # ftext, RFC 5322 §2.2
-_FIELDS = re.compile(rb"^(([\x21-\x39\x3b-\x7e]+):(.*(?:\n[ \t].*)*)\r\n)", re.MULTILINE)  # with their folding
+_FIELDS = re.compile(rb"^([\x21-\x39\x3b-\x7e]+):(.*(?:\n[ \t].*)*)\r\n", re.MULTILINE)  # with their folding
 _WRITABLE_NAME = re.compile(_NAME.pattern.decode())
 _UNWRITABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # all but the tab
 _FOLD = re.compile(rb"\r\n(?=[ \t])")
@@ -59,14 +56,6 @@ class Field(NamedTuple):
 _field = partial(tuple.__new__, Field)  # of a tuple; the constructor of a NamedTuple is a call in Python
 
 
-_name_of = itemgetter(0)
-
-
-def keys(fields: Iterable[Field]) -> list[bytes]:
-    """The key of each field: as `Field.key` has it, for all at once."""
-    return [*map(bytes.lower, map(bytes.rstrip, map(_name_of, fields), repeat(b" \t")))]
-
-
 def locate(header: bytes) -> tuple[tuple[Field, ...], tuple[str, ...]]:
     """Locate the fields of a header section (CRLF line ends, without the empty line).
 
@@ -83,13 +72,14 @@ def locate(header: bytes) -> tuple[tuple[Field, ...], tuple[str, ...]]:
 def _sound(header: bytes) -> tuple[Field, ...] | None:
     """The fields of a section that is nothing but sound fields, as nearly all are, found in one go; None for others."""
     found = _FIELDS.findall(header)
-    if not found or len(found) > FIELDS_MAX:
-        return None if header else ()
-    wholes, names, values = zip(*found, strict=True)
-    ends = (*accumulate(map(len, wholes)),)
-    if ends[-1] != len(header):  # what is found does not overlap: as long together means that nothing stands between
-        return None
-    return (*map(_field, zip(names, values, (0, *ends), ends, strict=False)),)
+    fields: list[Field] = []
+    start = 0
+    for name, value in found:
+        end = start + len(name) + len(value) + 3  # the colon and CRLF
+        fields.append(_field((name, value, start, end)))
+        start = end
+    # What is found does not overlap: as long together as the section means that nothing stands between
+    return tuple(fields) if start == len(header) and len(fields) <= FIELDS_MAX else None
 
 
 def _locate(header: bytes) -> tuple[tuple[Field, ...], tuple[str, ...]]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections import Counter, deque
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Collection, Hashable, Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from gateway.envelope.address import Mailbox
 from gateway.envelope.author import AuthorError, author_of
-from gateway.envelope.header import HEADER_MAX, Field, decode_text, keys, locate
+from gateway.envelope.header import HEADER_MAX, Field, decode_text, locate
 
 if TYPE_CHECKING:
     import mmap
@@ -22,18 +21,9 @@ _ADDRESS = re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 SINGLE_FIELDS = (b"date", b"from", b"sender", b"reply-to", b"to", b"cc", b"message-id", b"in-reply-to", b"references",
                  b"subject", b"content-type", b"content-transfer-encoding", b"mime-version")  # fmt: skip
 
-_SINGLE = frozenset(SINGLE_FIELDS) - {b"from"}
-
 UNLIKE_MAX = 2048  # names that a pattern of named_like() is known not to match: mail brings the same few again
 UNLIKE_LENGTH_MAX = 100  # octets of such a name
 _unlike: dict[tuple[bytes, int], set[bytes]] = {}
-
-
-class _Index(dict[bytes, list[Field]]):
-    """The fields by their key; none for a key that none has."""
-
-    def __missing__(self, key: bytes) -> list[Field]:
-        return []
 
 
 class Message:
@@ -51,11 +41,8 @@ class Message:
         self.header_size, self.body_offset = _split(raw)
         self.header = bytes(raw[: min(self.header_size, HEADER_MAX + 1024)])
         self.fields, problems = locate(self.header)
-        names = keys(self.fields)
-        self._index = _indexed(names, self.fields)
-        # Every field of this name (lower case), top to bottom: asked for a dozen times, so it is no function of Python
-        self.all: Callable[[bytes], list[Field]] = self._index.__getitem__
-        self.problems = problems + _duplicates(names)
+        self._index = _indexed(self.fields)
+        self.problems = problems + self._duplicates()
         self._subject: str | None = None
         self.author: Mailbox | None = None
         self.author_name = ""
@@ -70,6 +57,10 @@ class Message:
     def body(self) -> memoryview:
         """The octets after the empty line; empty when there is no body."""
         return memoryview(self.raw)[self.body_offset :]
+
+    def all(self, name: bytes) -> list[Field]:
+        """Every field of this name (lower case), top to bottom."""
+        return self._index.get(name, [])
 
     def first(self, name: bytes) -> Field | None:
         fields = self._index.get(name)
@@ -90,6 +81,13 @@ class Message:
         """The first field of this name as decoded text; "" when absent."""
         field = self.first(name)
         return decode_text(field.value) if field else ""
+
+    def _duplicates(self) -> tuple[str, ...]:
+        """Fields that RFC 5322 §3.6 and RFC 2045 allow once but that come more often (From is named by author_of)."""
+        if len(self._index) == len(self.fields):
+            return ()
+        counts = {name: len(fields) for name, fields in self._index.items() if len(fields) > 1 and name != b"from"}
+        return tuple(f"{counts[name]} {name.decode().title()} fields" for name in SINGLE_FIELDS if name in counts)
 
     @property
     def subject(self) -> str:
@@ -116,19 +114,16 @@ class Message:
         return parts
 
 
-def _indexed(names: list[bytes], fields: tuple[Field, ...]) -> _Index:
-    index = _Index(zip(names, iter(list, None), strict=False))  # a list of its own for each
-    deque(map(list.append, map(index.__getitem__, names), fields), maxlen=0)
+def _indexed(fields: Iterable[Field]) -> dict[bytes, list[Field]]:
+    """The fields by their key."""
+    index: dict[bytes, list[Field]] = {}
+    for field in fields:
+        key = field[0].rstrip(b" \t").lower()
+        if key in index:
+            index[key].append(field)
+        else:
+            index[key] = [field]
     return index
-
-
-def _duplicates(names: list[bytes]) -> tuple[str, ...]:
-    """Fields that RFC 5322 §3.6 and RFC 2045 allow once but that come more often (From is named by author_of)."""
-    singles = [*filter(_SINGLE.__contains__, names)]
-    if len(set(singles)) == len(singles):
-        return ()
-    counts = Counter(singles)
-    return tuple(f"{counts[name]} {name.decode().title()} fields" for name in SINGLE_FIELDS if counts[name] > 1)
 
 
 def _names_another(text: str, address: str) -> bool:

@@ -9,10 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import lru_cache, partial
-from operator import itemgetter
 from typing import Final, NamedTuple
 
-from gateway.envelope.header import keys, locate
+from gateway.envelope.header import locate
 from gateway.envelope.message import Message, Octets
 from gateway.envelope.parameters import file_name, parse
 
@@ -26,7 +25,6 @@ LEVELS: Final = 3  # ... multiparts in each other there: fewer entities than the
 
 _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}")  # RFC 6838 §4.2
 _TYPE, _DISPOSITION, _ENCODING = _NAMES = (b"content-type", b"content-disposition", b"content-transfer-encoding")
-_value_of = itemgetter(1)
 
 
 class Part(NamedTuple):
@@ -59,8 +57,9 @@ def read_part(header: bytes, default: str = "text/plain") -> Part:
 
 
 def _read(header: bytes, default: str) -> Part:
-    fields = locate(header)[0][::-1]  # the first of a name counts
-    return _part(dict(zip(keys(fields), map(_value_of, fields), strict=True)), default)
+    fields = locate(header)[0]
+    # backwards, so that the first of a name counts
+    return _part({name.rstrip(b" \t").lower(): value for name, value, _, _ in reversed(fields)}, default)
 
 
 _known = lru_cache(maxsize=1024)(_read)
