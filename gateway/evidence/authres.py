@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
 from functools import lru_cache
-from itertools import starmap
-from operator import attrgetter, itemgetter
 from typing import Any
 
 import authres as library
@@ -48,18 +45,7 @@ def write(evidence: Evidence, authserv_id: str) -> bytes:
     """The field for this evidence, folded, CRLF included. Raises ValueError for an authserv-id that is no host name."""
     if not _ID.match(authserv_id):
         raise ValueError(f"authserv-id {authserv_id!r} is not a host name")
-    clauses = (
-        _text(evidence.spf_mailfrom),
-        *_known([evidence.spf_helo]),
-        *map(_text, evidence.dkim),
-        *_known([evidence.dmarc, evidence.arc, evidence.iprev]),
-    )
-    return make_field(NAME, "; ".join((authserv_id.lower(), *clauses)))
-
-
-def _known(results: Iterable[MethodResult]) -> Iterable[str]:
-    """Results in which nothing is new each time, as text."""
-    return map(_first, starmap(_clause, map(_PARTS, results)))
+    return make_field(NAME, "; ".join((authserv_id.lower(), *map(_text, evidence.results))))
 
 
 def _text(one: MethodResult) -> str:
@@ -75,10 +61,6 @@ def _text(one: MethodResult) -> str:
 
 
 _NEW = frozenset({"header.b", "smtp.mailfrom"})
-_PARTS: Callable[[MethodResult], tuple[str, str, str, Properties]] = attrgetter(
-    "method", "result", "reason", "properties"
-)
-_first: Callable[[tuple[str, bool]], str] = itemgetter(0)
 
 
 def _last(name: str, value: str) -> str:

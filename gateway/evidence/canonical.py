@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from itertools import compress, repeat
-from operator import attrgetter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import repeat
 
 from gateway.envelope.header import Field
 from gateway.envelope.message import Message
@@ -22,8 +21,6 @@ HEADER_PLAIN = 16 * 1024  # octets of a section up to which a field is relaxed f
 _BLANKS = re.compile(rb"[ \t]+")
 _CRLF = b"\r\n"
 _ODD = b"\r\n\x0b\x0c"  # outside of CRLF: bytes.split() takes these for white space, RFC 6376 does not
-_VALUE: Callable[[Field], bytes] = attrgetter("value")
-_FIELD: Callable[[tuple[bytes, bytes]], bytes] = b"%b:%b\r\n".__mod__
 _LINE_ENDS = re.compile(rb"(?:\n\r)+")  # of reversed octets
 
 BodyHash = tuple[bytes, int]  # SHA-256 digest of the canonical body up to l=, octets that the whole of it has
@@ -55,12 +52,10 @@ def signed_fields(message: Message, names: Sequence[bytes], itself: Field, *, re
     left = dict(zip(names, map(reversed, map(message.all, names)), strict=True))
     if itself.key in left:
         left[itself.key] = reversed([field for field in message.all(itself.key) if field.start != itself.start])
-    taken = [*map(next, map(left.__getitem__, names), repeat(None))]
-    fields = filter(None, taken)
+    taken = zip(names, map(next, map(left.__getitem__, names), repeat(None)), strict=False)
     if relaxed and _is_plain(message.header):
-        texts = map(b" ".join, map(bytes.split, map(_VALUE, fields)))
-        return [*map(_FIELD, zip(compress(names, taken), texts, strict=True))]
-    return [canonical_field(message, field, relaxed=relaxed) for field in fields]
+        return [b"%b:%b\r\n" % (name, b" ".join(field.value.split())) for name, field in taken if field]
+    return [canonical_field(message, field, relaxed=relaxed) for _, field in taken if field]
 
 
 def _is_plain(header: bytes) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Callable
-from itertools import chain
 from operator import methodcaller
 
 import dkim.util
@@ -44,10 +43,10 @@ def _plain(octets: bytes) -> Tags | None:
     specs = octets.strip().split(b";")
     if not specs[-1]:
         specs.pop()  # the list may end in a semicolon
-    names_and_values = [*map(bytes.strip, chain.from_iterable(map(_halves, specs)))]
-    if len(names_and_values) != 2 * len(specs):
+    try:
+        tags = {name.strip(): value.strip() for name, value in map(_halves, specs)}
+    except ValueError:
         return None
-    tags = dict(zip(names_and_values[::2], names_and_values[1::2], strict=True))
     return tags if len(tags) == len(specs) and tags.keys() <= _KNOWN else None
 
 
