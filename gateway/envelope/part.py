@@ -16,9 +16,7 @@ from gateway.envelope.message import Message, Octets
 from gateway.envelope.parameters import file_name, parse
 
 PART_HEADER_MAX: Final = 64 * 1024  # octets
-KNOWN_MAX: Final = (
-    96  # octets of the header of a part that is remembered as read: of a text, not of a file with its name
-)
+KNOWN_MAX: Final = 96  # octets of the header of a part that is remembered: of a text, not of a file with its name
 BOUNDARY_MAX: Final = 200  # octets; RFC 2046 §5.1.1 allows 70
 FEW: Final = 9  # entities of one multipart on the short way, and ...
 LEVELS: Final = 3  # ... multiparts in each other there: fewer entities than the walk allows

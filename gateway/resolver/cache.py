@@ -9,23 +9,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 from math import inf
+from threading import get_ident
 from typing import Final
 
 from gateway.evidence.zone import Answer, Question, Zone
 from gateway.resolver.records import octets
 
-TRIES: Final = 10  # to find the oldest answer while threads use some
 MAX_KEPT_OCTETS: Final = 4096  # of one answer: a stranger's zone must not fill the memory (safety S-21, F-20)
 
 
 class _Answers(dict[Question, Answer | None]):
-    """Those that were put or used of late; the others are `unused`, the oldest first, and come back with their next use."""
+    """Those that were put or used of late; the others are `unused`, the oldest first, and come back with their next use.
+
+    Threads that judge large messages only read: an answer that one of them brought back while it expired would stay.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.unused: dict[Question, Answer | None] = {}
+        self._owner = get_ident()
 
     def __missing__(self, question: Question) -> Answer | None:
+        if get_ident() != self._owner:
+            return self.unused.get(question)
         answer = self.unused.pop(question, None)
         if answer is not None:
             self[question] = answer
@@ -84,18 +90,7 @@ class Cache:
             unused.update(self._answers)
             self._answers.clear()
         while len(self._until) > self._size:
-            self._forget(self._oldest())
-
-    def _oldest(self) -> Question:
-        for answers in (self._answers.unused, self._answers):
-            for _ in range(TRIES):
-                try:
-                    return next(iter(answers))
-                except RuntimeError:  # a thread that judges a large message has just used one
-                    continue
-                except StopIteration:
-                    break
-        return next(iter(self._until))
+            self._forget(next(iter(unused)))
 
     def _forget(self, question: Question) -> None:
         self._until.pop(question, None)

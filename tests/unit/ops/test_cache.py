@@ -1,6 +1,7 @@
 """The cache of answers: fresh, bounded, and what is used stays."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,3 +56,17 @@ def test_what_is_used_stays_while_others_pass_by() -> None:
             assert cache.fresh().get(used)
     kept = [number for number in range(1000) if cache.get(Question(f"n{number}.example", "A"))]
     assert kept == list(range(901, 1000))
+
+
+def test_a_thread_reads_and_changes_nothing() -> None:
+    """What it brought back while it expired would have no end."""
+    cache = Cache(4, lambda: 0.0)
+    for name in NAMES[:4]:
+        cache.put(name, found("192.0.2.1"), 50)
+    before = dict(cache._answers), dict(cache._answers.unused)
+    zone = cache.fresh()
+    with ThreadPoolExecutor(1) as threads:
+        answers = list(threads.map(zone.get, NAMES))
+    assert [answer is not None for answer in answers] == [True] * 4 + [False] * 2
+    assert (dict(cache._answers), dict(cache._answers.unused)) == before
+    assert before[1], "or nothing was to be brought back"
