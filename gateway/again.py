@@ -12,7 +12,7 @@ from datetime import timedelta
 from functools import lru_cache
 
 from gateway.envelope.transaction import ForwardPath
-from gateway.policy.decision import Decision, Disposition
+from gateway.policy.decision import Decision, Disposition, Hold
 from gateway.ports import Notice, Settlement
 from gateway.register.record import Record
 
@@ -25,6 +25,14 @@ def key_of(transaction_key: bytes, decisions: Sequence[tuple[ForwardPath, Decisi
     """What makes it the same message with the same fate. After a change of policy the fate is another, and is new."""
     fates = sorted([f"{path.mailbox.key} {_shown(decision.disposition)}" for path, decision in decisions])
     return hashlib.sha256(transaction_key + "\0".join(fates).encode("utf-8", "surrogatepass")).digest()
+
+
+def keeps_more(decisions: Sequence[tuple[ForwardPath, Decision]]) -> bool:
+    """Whether more is kept of the message than its line in the register, which must not be made a second time.
+
+    For such a message the ledger is asked beforehand. For others, nearly all, it is enough that settle() tells.
+    """
+    return any(decision.notices or isinstance(decision.disposition, Hold) for _, decision in decisions)
 
 
 def settlement(record: Record, notice: Notice | None, key: bytes, *, prepared: bool = True) -> Settlement:

@@ -44,7 +44,9 @@ async def set_aside(world: World, passage: Passage) -> Reply:
     await world.store.withdraw(transaction.id)  # what was prepared before the fault
     await world.store.prepare(transaction.message, _entry(passage), ())
     record = _record(passage)
-    await world.store.settle(again.settlement(record, None, key))
+    if await world.store.settle(again.settlement(record, None, key)) == "known":  # the other of two at once
+        await world.store.withdraw(transaction.id)
+        return ACCEPTED
     for recipient, _, _ in record.fates:
         metrics.fates.labels("held").inc()
         maillog.fate("held", transaction.id, recipient=recipient, reason=REASON, client=record.client_address)

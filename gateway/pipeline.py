@@ -85,11 +85,9 @@ async def process(world: World, passage: Passage) -> Reply:
         return telling.refused(transaction, judgement, judgement.reply)
 
     key = again.key_of(passage.key, judgement.decisions) if passage.host else b""
-    earlier = world.store.done_as(key) if key else ""
-    live, others = _planned(world, passage, evidence, judgement, earlier or transaction.id)
-    if earlier:  # the mail server lost it after our answer: it is told the same again, and nothing else happens (R-23)
-        maillog.event("came-again", id=earlier, queue_id=transaction.queue_id)
-        return (await _relay(world, passage, live)).reply
+    live, others = _planned(world, passage, evidence, judgement, transaction.id)
+    if key and (others or again.keeps_more(judgement.decisions)) and (earlier := world.store.done_as(key)):
+        return await _told_again(world, passage, evidence, judgement, earlier)
     entry = admit(
         transaction,
         judgement.decisions,
@@ -121,10 +119,18 @@ async def process(world: World, passage: Passage) -> Reply:
         except StoreError as error:
             await _take_back(world.store, transaction.id, replace(delivery, unknown=True))
             return telling.refused(transaction, judgement, error.reply)
-    return await _settle(
+    reply = await _settle(
         world, passage, judgement, draft, delivery,
         queued=later, prepared=bool(entry or later), relayed=live is not None, key=key,
     )  # fmt: skip
+    return reply or await _told_again(world, passage, evidence, judgement, world.store.done_as(key))
+
+
+async def _told_again(world: World, passage: Passage, evidence: Evidence, judgement: Judgement, earlier: str) -> Reply:
+    """The mail server lost it after our answer: it is told the same again, and nothing else happens (R-23)."""
+    maillog.event("came-again", id=earlier, queue_id=passage.transaction.queue_id)
+    live, _ = _planned(world, passage, evidence, judgement, earlier or passage.transaction.id)
+    return (await _relay(world, passage, live)).reply
 
 
 def _planned(
@@ -210,27 +216,35 @@ async def _settle(
     prepared: bool,
     relayed: bool,
     key: bytes,
-) -> Reply:
-    """Write the register, confirm what is held, queue the notice: one durable write before our 250."""
+) -> Reply | None:
+    """Write the register, confirm what is held, queue the notice: one durable write before our 250.
+
+    None where the message has been settled before, under another id.
+    """
     transaction = passage.transaction
     waiting = {(item.route, path.mailbox.key) for item in queued for path in item.recipients}
     fates = fates_of(judgement.decisions, waiting)
     record_with, notice = draft
     record = record_with(fates=fates, reply=str(delivery.reply) if relayed else "")
     try:
-        await _written(world.store, again.settlement(record, notice, key, prepared=prepared))
+        outcome = await _written(world.store, again.settlement(record, notice, key, prepared=prepared))
     except StoreError as error:
         maillog.event("register-failed", id=transaction.id, reason=str(error))
         if passage.host or not relayed:  # nothing has left us, nor the mail server: the client may try again
             await _take_back(world.store, transaction.id, Delivery(error.reply))
             return telling.refused(transaction, judgement, error.reply)
+        outcome = "lost"
+    if outcome == "known":  # it came twice at once: the other one has its copies
+        if prepared:
+            await _take_back(world.store, transaction.id, Delivery(delivery.reply))
+        return None
     telling.settled(transaction, record, fates, is_noticed=notice is not None)
     if notice or queued:
         world.wake_outbox()
     return delivery.reply
 
 
-async def _written(store: Store, settlement: Settlement) -> None:
+async def _written(store: Store, settlement: Settlement) -> str:
     began = perf_counter()
     try:
         outcome = await store.settle(settlement)
@@ -238,6 +252,7 @@ async def _written(store: Store, settlement: Settlement) -> None:
         metrics.store_seconds.observe(perf_counter() - began)
     if outcome == "spilled":
         metrics.spilled.inc()
+    return outcome
 
 
 def _outgoing(world: World, passage: Passage, group: Group, path: ForwardPath) -> Outgoing:

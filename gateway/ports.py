@@ -170,9 +170,10 @@ class Store(Protocol):
     async def prepare(self, message: Message, entry: Entry | None, outgoing: Sequence[Outgoing]) -> None:
         """Keep the octets, a pending entry and waiting outbox rows, before anything is relayed (safety R-8)."""
 
-    async def settle(self, settlement: Settlement) -> Literal["done", "spilled"]:
+    async def settle(self, settlement: Settlement) -> Literal["done", "known", "spilled"]:
         """Write the record and the notices, and make pending held and waiting due, in one group-committed write.
 
+        Without notices, "known" where done_as() knows the key: nothing is written then.
         When that fails the record goes to the local spill file ("spilled"); StoreError only when that fails too.
         """
 

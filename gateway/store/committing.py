@@ -18,7 +18,12 @@ from gateway.store.blobs import BlobMissing
 from gateway.store.engine import begin, begin_at_once
 from gateway.store.faults import Health, Mark, fails_group
 
-ANSWERS: Final = (StoreError, MoveRefused, UnknownEntry, BlobMissing)  # a job says no: the store is well
+
+class RowRefused(Exception):
+    """One of a job's rows breaks a rule of the database; nothing of the job is written."""
+
+
+ANSWERS: Final = (StoreError, MoveRefused, UnknownEntry, BlobMissing, RowRefused)  # a job says no: the store is well
 
 Row = tuple[str, Sequence[object] | Mapping[str, object]]  # a statement's text and its parameters
 Rows = Sequence[Row]  # statements that are the same in many jobs
@@ -137,7 +142,10 @@ class Committer(RowCommitter):
                 self._attempt(job, partial(self._work_of, job.rows), self._health)
 
     def _work_of(self, rows: Rows, _: Connection) -> None:
-        self._execute(rows)
+        try:
+            self._execute(rows)
+        except sqlite3.IntegrityError as error:
+            raise RowRefused(str(error)) from error
 
     def _attempt(self, job: Job, work: Callable[[Connection], Any], health: Health | None = None) -> None:
         try:

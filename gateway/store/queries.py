@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, func, or_, select, update
+from sqlalchemy import Connection, Table, bindparam, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql import Executable
 
@@ -33,6 +33,7 @@ def _remember(dialect: str) -> Executable:
 
 
 REMEMBER: Mapping[str, Executable] = {dialect: _remember(dialect) for dialect in ("sqlite", "postgresql")}
+REMEMBER_NEW: Executable = insert(unheard)  # breaks a rule where the key is known
 
 ENTRY_HELD: Executable = (
     update(entries)

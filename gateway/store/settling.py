@@ -10,7 +10,15 @@ from sqlalchemy import Connection, exists, insert, select
 
 from gateway.ports import Settlement
 from gateway.store import window
-from gateway.store.queries import ENTRY_HELD, INSERT_RECORD, OUTGOING_DUE, REMEMBER, named_text, text_of
+from gateway.store.queries import (
+    ENTRY_HELD,
+    INSERT_RECORD,
+    OUTGOING_DUE,
+    REMEMBER,
+    REMEMBER_NEW,
+    named_text,
+    text_of,
+)
 from gateway.store.rows import ledger_row, ledger_values, outgoing_row, record_row, record_values
 from gateway.store.schema import OutState, aliases, outbox, records
 from gateway.store.writer import Row, Rows
@@ -19,12 +27,15 @@ DUPLICATE: Final = "duplicate"  # the message is held already and was answered t
 
 
 _INSERT_RECORD: Final = text_of(INSERT_RECORD["sqlite"])
-_REMEMBER: Final = text_of(REMEMBER["sqlite"])
+_REMEMBER: Final = text_of(REMEMBER_NEW)
 _CONFIRM: Final = (named_text(ENTRY_HELD), named_text(OUTGOING_DUE))
 
 
 def rows(settlement: Settlement) -> Rows:
-    """The statements of a settlement without notices, alike for all messages, so that many go as one."""
+    """The statements of a settlement without notices, alike for all messages, so that many go as one.
+
+    They are refused where the ledger knows the key, expired or not: nothing is written then.
+    """
     written: list[Row] = [(_INSERT_RECORD, record_values(settlement.record))]
     if settlement.prepared:
         settled = settlement.record.id

@@ -19,6 +19,7 @@ from gateway.quarantine.entry import Entry, State
 from gateway.store import codec, keeping, settling
 from gateway.store.blobs import BlobMissing
 from gateway.store.codec import micros
+from gateway.store.committing import RowRefused
 from gateway.store.core import Core
 from gateway.store.keeping import Kept
 from gateway.store.queries import insert_new
@@ -71,14 +72,23 @@ class TransactionDesk:
             raise BlobMissing(digest)
         keeping.keep(connection, kept, core.owner.is_dead, core.clock())
 
-    async def settle(self, settlement: Settlement) -> Literal["done", "spilled"]:
-        """Write the record and the notices, and make pending held and waiting due, in one group-committed write."""
+    async def settle(self, settlement: Settlement) -> Literal["done", "known", "spilled"]:
+        """Write the record and the notices, and make pending held and waiting due, in one group-committed write.
+
+        Whether the key is known is not asked before the rows are written, but told by the index that holds it: so
+        two processes that get the same message at once settle it once.
+        """
         core = self._core
         try:
-            if settlement.notices:
-                await core.writer.submit(settling.job(settlement, core.clock()))
-            else:
-                await core.writer.submit_rows(settling.rows(settlement))
+            if not settlement.notices:
+                try:
+                    await core.writer.submit_rows(settling.rows(settlement))
+                except RowRefused:
+                    if self.done_as(settlement.key):
+                        return "known"
+                else:
+                    return "done"
+            await core.writer.submit(settling.job(settlement, core.clock()))
         except StoreError:
             await core.in_thread(core.spill.append, spill_line(settlement))
             return "spilled"

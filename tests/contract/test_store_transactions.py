@@ -248,6 +248,25 @@ async def test_R23_settled_message_is_known_again_until_its_time_is_over(open_st
     assert two.done_as(key) == later.id, "it came again after all was forgotten"
 
 
+async def test_R23_of_settlements_of_one_message_at_the_same_moment_only_one_is_written(open_store, clock):
+    """In one process, and in two; what waits with them in the same commit is not hurt."""
+    one, two = open_store(), open_store()
+    key, until = b"\x04" * 32, NOW + timedelta(hours=48)
+    twins, other = [record(), record(), record()], record()
+    settled = await asyncio.gather(
+        one.settle(replace(settlement(twins[0]), key=key, key_until=until)),
+        one.settle(settlement(other)),
+        one.settle(replace(settlement(twins[1]), key=key, key_until=until)),
+        two.settle(replace(settlement(twins[2]), key=key, key_until=until)),
+    )
+    assert settled[1] == "done"
+    assert sorted(settled) == ["done", "done", "known", "known"]
+    [winner] = [of.id for of in twins if of.id == one.done_as(key)]
+    assert {shown.id for shown in await one.search(RecordFilter())} == {winner, other.id}
+    assert await two.settle(replace(settlement(record()), key=key, key_until=until)) == "known"
+    assert not one._core.health.reason, "the store is well"
+
+
 async def test_R23_spilled_settlement_is_known_again_when_it_is_back(open_store):
     failing = open_store()
     of, key = record(), b"\x03" * 32

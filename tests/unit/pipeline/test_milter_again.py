@@ -91,6 +91,34 @@ async def test_at_the_same_moment_too(gate: Gateway) -> None:
     assert len(gate.sink.taken) == 1, "one notice"
 
 
+PLAIN = "hieutruong@longan.edu.vn"
+
+
+async def test_what_is_only_passed_on_is_told_again_under_its_first_id(gate: Gateway) -> None:
+    """R-23: nothing is asked beforehand; the write that finds it known leaves nothing, and the edits are made anew."""
+    first, *others = [await send(gate, (PLAIN,)) for _ in range(3)]
+    assert [kind(verdict) for verdict in (first, *others)] == ["continue"] * 3
+    assert {verdict.applied(REPORT) for verdict in others} == {first.applied(REPORT)}
+    [record] = await gate.records()
+    assert record.id.encode() in first.applied(REPORT)[0].partition(b"X-Gateway-Decision: ")[2]
+
+
+async def test_what_is_only_passed_on_comes_twice_at_the_same_moment(gate: Gateway) -> None:
+    verdicts = await asyncio.gather(*(send(gate, (PLAIN,)) for _ in range(6)))
+    assert [kind(verdict) for verdict in verdicts] == ["continue"] * 6
+    assert len({verdict.applied(REPORT) for verdict in verdicts}) == 1, "all name the id of the one record"
+    assert len(await gate.records()) == 1
+
+
+async def test_two_at_the_same_moment_with_a_copy_by_another_route(gate: Gateway) -> None:
+    """R-23: each prepares its copy before it can know; only the one that is settled keeps it."""
+    verdicts = await asyncio.gather(*(send(gate, (PLAIN, EXAMS)) for _ in range(4)))
+    assert {verdict.applied(REPORT)[1] for verdict in verdicts} == {(PLAIN,)}
+    assert await quiet(gate) == {"outbox sent": 1}
+    assert len(list((gate.node.settings.state / "exams" / "new").iterdir())) == 1
+    assert len(await gate.records()) == 1
+
+
 async def test_another_message_or_another_envelope_is_another_mail(gate: Gateway) -> None:
     await send(gate)
     await send(gate, message=REPORT.replace(b"<again@", b"<other@"))
