@@ -142,7 +142,7 @@ class Letter:
             return await self._refused(self._refusal or say.MAIL_FIRST)
         if not self._ours:
             metrics.child(metrics.milter_unseen, "elsewhere").inc()
-            await transaction.abandon()
+            await self.abandon()
             return Verdict()
         message: Message | None = None
         try:
@@ -190,9 +190,10 @@ class Letter:
         self.close()
 
     def close(self) -> None:
-        """Give memory and disk back."""
+        """Give memory and disk back. The transaction knows us too: nothing of the two is left to the garbage collector."""
         if self._spool:
             self._spool.close()
+        self._transaction = None
 
 
 def _shown(path: bytes) -> str:
